@@ -1,0 +1,1 @@
+//! libmemguard.so (skeleton).

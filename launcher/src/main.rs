@@ -1,0 +1,2 @@
+//! memguard launcher (skeleton).
+fn main() {}
