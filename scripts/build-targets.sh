@@ -1,0 +1,111 @@
+#!/bin/sh
+# Builds the programs of tests/targets into OUTDIR: build-targets.sh OUTDIR
+#
+# Only what is older than its sources is built again. Beside one program per source there are variants of leak_steady:
+#   leak_steady_O1          without optimisation to speak of
+#   no_frame_pointers       -O2 -fomit-frame-pointer: unwinding needs .eh_frame
+#   frame_pointers          -fno-omit-frame-pointer
+#   leak_steady_stripped    stripped; its debug file is OUTDIR/debug/.build-id/xx/yyyy.debug
+#   leak_steady_nodebug     stripped, no debug file and no build-id: shown as module+0x1234
+#   leak_steady_static      statically linked: cannot be watched by preloading
+set -eu
+
+if [ $# -ne 1 ]; then
+    echo "usage: build-targets.sh OUTDIR" >&2
+    exit 2
+fi
+here=$(cd "$(dirname "$0")/.." && pwd)
+src=$here/tests/targets
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+CC=${CC:-gcc}
+CXX=${CXX:-g++}
+RUSTC=${RUSTC:-rustc}
+warnings="-Wall -Wextra -Wno-unused-function -Wno-unused-result -Wno-alloc-size-larger-than"
+
+for tool in "$CC" "$CXX" "$RUSTC" objcopy strip readelf; do
+    if ! command -v "$tool" >/dev/null 2>&1; then
+        echo "build-targets.sh: $tool is missing; run scripts/install-deps.sh" >&2
+        exit 1
+    fi
+done
+
+# stale OUTPUT SOURCE...: is the output missing, or older than a source, than the shared headers, or than this script?
+stale() {
+    output=$1
+    shift
+    [ -e "$output" ] || return 0
+    for source in "$@" "$src/target.h" "$src/outside_libc.h" "$0"; do
+        if [ "$source" -nt "$output" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# build OUTPUT SOURCE COMMAND...: runs "COMMAND... -o OUTPUT" if OUTPUT is stale; a half-written output never stays.
+build() {
+    output=$1
+    source=$2
+    shift 2
+    if stale "$output" "$source"; then
+        "$@" -o "$output.tmp"
+        mv "$output.tmp" "$output"
+    fi
+}
+
+# c OUTPUT SOURCE FLAGS...
+c() {
+    output=$1
+    source=$2
+    shift 2
+    # shellcheck disable=SC2086
+    build "$out/$output" "$src/$source" "$CC" -std=gnu11 -g -O2 $warnings "$src/$source" -pthread "$@"
+}
+
+for name in leak_steady leak_error_path leak_threads leak_realloc leak_inlined wrapper deep_recursion malloc_family \
+    warmup_then_plateau fifo_cache sawtooth_batches pool_at_start \
+    exit_immediately abort_now close_all_fds tiny_stacks many_threads signal_alloc longjmp_over coroutines fork_storm; do
+    c "$name" "$name.c"
+done
+# It uses a block after a realloc that must fail: that is its subject.
+c realloc_exact realloc_exact.c -Wno-use-after-free
+
+c leak_plugin.so leak_plugin.c -shared -fPIC
+c quiet_plugin.so quiet_plugin.c -shared -fPIC
+c leak_dlopen leak_dlopen.c
+
+c libearly.so early_library.c -shared -fPIC
+c libearly_ifunc.so early_library.c -shared -fPIC -DEARLY_IFUNC
+# shellcheck disable=SC2016
+origin='-Wl,-rpath,$ORIGIN'
+c early_alloc early_alloc.c "-L$out" -learly "$origin"
+c early_ifunc early_ifunc.c "-L$out" -learly_ifunc "$origin"
+
+for name in leak_cpp late_alloc; do
+    # shellcheck disable=SC2086
+    build "$out/$name" "$src/$name.cpp" "$CXX" -std=c++17 -g -O2 $warnings "$src/$name.cpp" -pthread
+done
+
+build "$out/leak_rust" "$src/leak_rust.rs" \
+    "$RUSTC" --edition 2021 -g -C opt-level=2 --crate-name leak_rust "$src/leak_rust.rs"
+
+c leak_steady_O1 leak_steady.c -O1
+c no_frame_pointers leak_steady.c -fomit-frame-pointer
+c frame_pointers leak_steady.c -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer
+c leak_steady_nodebug leak_steady.c -O1 -s -Wl,--build-id=none
+c leak_steady_static leak_steady.c -static
+
+if stale "$out/leak_steady_stripped" "$out/leak_steady"; then
+    # Other flags than leak_steady's, so that it has a build-id of its own.
+    "$CC" -std=gnu11 -g -O2 -fno-inline "$src/leak_steady.c" -Wl,--build-id=sha1 -o "$out/whole.tmp"
+    id=$(readelf -n "$out/whole.tmp" | sed -n 's/.*Build ID: //p')
+    rest=${id#??}
+    directory=$out/debug/.build-id/${id%"$rest"}
+    rm -rf "$out/debug"
+    mkdir -p "$directory"
+    objcopy --only-keep-debug "$out/whole.tmp" "$directory/$rest.debug"
+    strip -o "$out/stripped.tmp" "$out/whole.tmp"
+    rm "$out/whole.tmp"
+    mv "$out/stripped.tmp" "$out/leak_steady_stripped"
+fi
