@@ -1,0 +1,139 @@
+//! Segment, the session's control page: what every process of a session needs to know before it has a segment,
+//! and where it can leave a word if it never gets one.
+//! In: written by the launcher when the session starts. Out: read by each interposer at start-up.
+
+use crate::Words;
+use crate::layout::Capacities;
+use crate::primitive::Ordering;
+
+/// First word: `MGCONTRL`.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"MGCONTRL");
+/// Words of the page.
+pub const WORDS: usize = 512;
+/// File name within the session directory.
+pub const FILE_NAME: &str = "control";
+/// File name of the segment that the launcher reserves for the session's first process.
+pub const FIRST_SEGMENT_NAME: &str = "first.segment";
+/// Ending of the file names of segments.
+pub const SEGMENT_SUFFIX: &str = ".segment";
+
+const VERSION: usize = 1;
+const SAMPLE_INTERVAL: usize = 2;
+const CAPACITIES: usize = 3;
+const FIRST_TAKEN: usize = 8;
+const REFUSED: usize = 16;
+
+/// Why a process of the session has no segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Refusal {
+    /// Its file could not be made (directory gone, read-only, no permission, no descriptor).
+    CannotCreate,
+    /// No space for it on the file system.
+    NoSpace,
+    /// It could not be mapped (address space or memory limit).
+    CannotMap,
+}
+
+impl Refusal {
+    /// Every cause with a description for reports.
+    pub const ALL: [(Self, &'static str); 3] = [
+        (Self::CannotCreate, "its file could not be created in the session directory"),
+        (Self::NoSpace, "no space was left for its file"),
+        (Self::CannotMap, "its memory could not be mapped"),
+    ];
+}
+
+/// The session's settings for interposers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Mean bytes between samples; 0 records everything.
+    pub sample_interval_bytes: u64,
+    /// Capacities of each process's segment.
+    pub capacities: Capacities,
+}
+
+/// The control page over mapped words.
+#[derive(Debug, Clone, Copy)]
+pub struct Control<'a> {
+    words: Words<'a>,
+}
+
+impl<'a> Control<'a> {
+    /// Writes a fresh page; `None` if there are too few words.
+    pub fn format(words: Words<'a>, settings: &Settings) -> Option<Self> {
+        let control = Self { words: words.get(..WORDS)? };
+        let c = settings.capacities;
+        control.store(VERSION, crate::VERSION);
+        control.store(SAMPLE_INTERVAL, settings.sample_interval_bytes);
+        for (i, n) in [c.live_buckets, c.stacks, c.frames, c.modules, c.ring_slots].into_iter().enumerate() {
+            control.store(CAPACITIES + i, n as u64);
+        }
+        control.store(0, MAGIC);
+        Some(control)
+    }
+
+    /// Recognises a control page of this version.
+    pub fn open(words: Words<'a>) -> Option<Self> {
+        let control = Self { words: words.get(..WORDS)? };
+        (control.load(0) == MAGIC && control.load(VERSION) == crate::VERSION).then_some(control)
+    }
+
+    fn load(&self, word: usize) -> u64 {
+        self.words.get(word).map_or(0, |w| w.load(Ordering::Acquire))
+    }
+
+    fn store(&self, word: usize, value: u64) {
+        if let Some(w) = self.words.get(word) {
+            w.store(value, Ordering::Release);
+        }
+    }
+
+    /// The settings; `None` if the capacities make no sense.
+    pub fn settings(&self) -> Option<Settings> {
+        let n = |i: usize| usize::try_from(self.load(CAPACITIES + i)).unwrap_or(usize::MAX);
+        let capacities =
+            Capacities { live_buckets: n(0), stacks: n(1), frames: n(2), modules: n(3), ring_slots: n(4) };
+        capacities
+            .is_valid()
+            .then(|| Settings { sample_interval_bytes: self.load(SAMPLE_INTERVAL), capacities })
+    }
+
+    /// True for the first process that asks: the reserved segment is its own.
+    pub fn take_first(&self) -> bool {
+        self.words.get(FIRST_TAKEN).is_some_and(|w| w.swap(1, Ordering::AcqRel) == 0)
+    }
+
+    /// Counts a process that goes unwatched.
+    pub fn refuse(&self, refusal: Refusal) {
+        if let Some(w) = self.words.get(REFUSED + refusal as usize) {
+            w.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many processes go unwatched for this reason.
+    pub fn refused(&self, refusal: Refusal) -> u64 {
+        self.load(REFUSED + refusal as usize)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::AtomicU64;
+    use std::vec::Vec;
+
+    #[test]
+    fn settings_come_back() {
+        let w: Vec<AtomicU64> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
+        assert!(Control::open(&w).is_none());
+        let settings = Settings { sample_interval_bytes: 4096, capacities: Capacities::GUARD };
+        Control::format(&w, &settings).unwrap();
+        let control = Control::open(&w).unwrap();
+        assert_eq!(control.settings(), Some(settings));
+        assert!(control.take_first());
+        assert!(!control.take_first());
+        control.refuse(Refusal::NoSpace);
+        assert_eq!(control.refused(Refusal::NoSpace), 1);
+    }
+}

@@ -1,0 +1,165 @@
+//! Segment: where everything lies. In: capacities. Out: word offsets, checked against overflow.
+
+use crate::{live_table, losses, modules, ring, stacks, totals};
+
+/// First word of every segment: `MEMGUARD` in ASCII, little endian.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"MEMGUARD");
+/// Layout version. Any change of any layout in this crate raises it.
+pub const VERSION: u64 = 1;
+/// Words of the header (see [`crate::HeaderWord`]), texts included.
+pub const HEADER_WORDS: usize = 256;
+
+/// How much of everything a segment holds. Fixed when the segment is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacities {
+    /// Buckets of the live table, seven objects each.
+    pub live_buckets: usize,
+    /// Distinct call stacks.
+    pub stacks: usize,
+    /// Words of the arena in which the stacks' frames lie.
+    pub frames: usize,
+    /// Loaded modules (program, libraries), closed ones included.
+    pub modules: usize,
+    /// Events in the ring.
+    pub ring_slots: usize,
+}
+
+impl Capacities {
+    /// Guard mode: 57,344 sampled objects (28 GiB of heap at one sample in 512 KiB), 16,384 stacks.
+    pub const GUARD: Self =
+        Self { live_buckets: 1 << 13, stacks: 1 << 14, frames: 1 << 18, modules: 512, ring_slots: 1 << 12 };
+    /// Audit mode: 3.6 million live objects, 65,536 stacks.
+    pub const AUDIT: Self =
+        Self { live_buckets: 1 << 19, stacks: 1 << 16, frames: 1 << 20, modules: 512, ring_slots: 1 << 16 };
+    /// Largest value any capacity may have; keeps all offset arithmetic far from overflow.
+    pub const MAX: usize = 1 << 28;
+
+    /// Whether every capacity is a power of two in range (`modules` any number up to 65,534).
+    pub const fn is_valid(&self) -> bool {
+        const fn ok(n: usize) -> bool {
+            n.is_power_of_two() && n <= Capacities::MAX
+        }
+        ok(self.live_buckets)
+            && ok(self.stacks)
+            && ok(self.frames)
+            && ok(self.ring_slots)
+            && self.modules > 0
+            && self.modules < 0xFFFF
+    }
+}
+
+/// Word offsets of the parts. A function of the capacities and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// What it was computed from.
+    pub capacities: Capacities,
+    pub(crate) losses: usize,
+    pub(crate) ring_control: usize,
+    pub(crate) modules: usize,
+    pub(crate) stacks: usize,
+    pub(crate) frames: usize,
+    pub(crate) totals: usize,
+    pub(crate) live_buckets: usize,
+    pub(crate) live_payloads: usize,
+    pub(crate) ring_slots: usize,
+    /// Words of the whole segment.
+    pub words: usize,
+}
+
+impl Layout {
+    /// The layout for these capacities; `None` if they are not valid.
+    pub const fn new(capacities: Capacities) -> Option<Self> {
+        if !capacities.is_valid() {
+            return None;
+        }
+        let c = capacities;
+        let losses = HEADER_WORDS;
+        let ring_control = losses + losses::WORDS;
+        let modules = ring_control + ring::CONTROL_WORDS;
+        let stacks = modules + c.modules * modules::MODULE_WORDS;
+        let frames = stacks + stacks::CONTROL_WORDS + c.stacks * stacks::STACK_WORDS;
+        let totals = frames + c.frames;
+        let live_buckets = (totals + c.stacks * totals::TOTALS_WORDS).next_multiple_of(8);
+        let live_payloads = live_buckets + c.live_buckets * live_table::BUCKET_WORDS;
+        let ring_slots = (live_payloads
+            + c.live_buckets * live_table::BUCKET_OBJECTS * live_table::PAYLOAD_WORDS)
+            .next_multiple_of(8);
+        let words = (ring_slots + c.ring_slots * ring::SLOT_WORDS).next_multiple_of(512);
+        Some(Self {
+            capacities,
+            losses,
+            ring_control,
+            modules,
+            stacks,
+            frames,
+            totals,
+            live_buckets,
+            live_payloads,
+            ring_slots,
+            words,
+        })
+    }
+
+    /// Size of the segment's file in bytes.
+    pub const fn bytes(&self) -> usize {
+        self.words * 8
+    }
+}
+
+// The budgets that docs/segment.md states. If one of these fails, the documents and VERSION change too.
+const _: () = {
+    assert!(HEADER_WORDS == 256);
+    assert!(matches!(Layout::new(Capacities::GUARD), Some(l) if l.bytes() <= 8 << 20));
+    assert!(matches!(Layout::new(Capacities::AUDIT), Some(l) if l.bytes() <= 160 << 20));
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn layout_of_guard_mode_is_pinned() {
+        let l = Layout::new(Capacities::GUARD).unwrap();
+        assert_eq!(l.bytes(), 7_671_808, "a changed layout needs a new VERSION and new figures in the docs");
+    }
+
+    #[test]
+    fn odd_capacities_are_refused() {
+        let mut c = Capacities::GUARD;
+        c.stacks = 1000;
+        assert!(Layout::new(c).is_none());
+        c = Capacities::GUARD;
+        c.modules = 0;
+        assert!(Layout::new(c).is_none());
+        c = Capacities::GUARD;
+        c.frames = 1 << 40;
+        assert!(Layout::new(c).is_none());
+    }
+
+    proptest! {
+        /// The parts follow each other without overlap for every legal choice of capacities.
+        #[test]
+        fn parts_do_not_overlap(b in 0u32..20, s in 0u32..18, f in 0u32..22, m in 1usize..600, r in 0u32..18) {
+            let c = Capacities { live_buckets: 1 << b, stacks: 1 << s, frames: 1 << f, modules: m, ring_slots: 1 << r };
+            let l = Layout::new(c).unwrap();
+            let ends = [
+                (HEADER_WORDS, l.losses),
+                (l.losses + losses::WORDS, l.ring_control),
+                (l.ring_control + ring::CONTROL_WORDS, l.modules),
+                (l.modules + m * modules::MODULE_WORDS, l.stacks),
+                (l.stacks + stacks::CONTROL_WORDS + c.stacks * stacks::STACK_WORDS, l.frames),
+                (l.frames + c.frames, l.totals),
+                (l.totals + c.stacks * totals::TOTALS_WORDS, l.live_buckets),
+                (l.live_buckets + c.live_buckets * live_table::BUCKET_WORDS, l.live_payloads),
+                (l.live_payloads + c.live_buckets * 7 * live_table::PAYLOAD_WORDS, l.ring_slots),
+                (l.ring_slots + c.ring_slots * ring::SLOT_WORDS, l.words),
+            ];
+            for (end, start) in ends {
+                prop_assert!(end <= start);
+            }
+            prop_assert_eq!(l.live_buckets % 8, 0, "a bucket is one cache line");
+            prop_assert_eq!(l.bytes() % 4096, 0);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Segment: the sampled objects that are alive now. The truth about what the process holds.
+//! In: the interposer (insert after the real malloc, remove before the real free, from any thread, also
+//! from signal handlers). Out: the collector, which copies it while it changes.
+//!
+//! Lock-free open addressing in buckets of one cache line: a meta word and seven addresses. An object lives
+//! in its home bucket or, if that was full, in one of the next; the low half of a full bucket's meta word
+//! counts the objects that passed over it, so a search ends at the first bucket nobody passed (the idea of
+//! F14's overflow counts). Removal leaves no tombstone. The high half of the meta word is a version that
+//! every insertion raises, by which a reader notices that a slot was reused under its eyes.
+//!
+//! An address is inserted by the thread that got it from malloc and removed by the thread that frees it;
+//! the program itself orders the two. A double free of the program finds nothing the second time.
+
+use crate::Words;
+use crate::primitive::{Ordering, fence};
+
+/// Objects in a bucket.
+pub(crate) const BUCKET_OBJECTS: usize = 7;
+/// Words of a bucket: the meta word and the addresses; one cache line.
+pub(crate) const BUCKET_WORDS: usize = 1 + BUCKET_OBJECTS;
+/// Words of what is known of an object beside its address.
+pub(crate) const PAYLOAD_WORDS: usize = 3;
+/// How many buckets an object may be away from home.
+const PROBE_BUCKETS_MAX: usize = 16;
+/// How often a reader tries again to copy a slot that changes; then the object counts as in flux.
+const READ_TRIES: usize = 8;
+
+const EMPTY: u64 = 0;
+/// A slot that is being filled. No address: allocators align to eight bytes and more.
+const BUSY: u64 = 1;
+const OVERFLOW_MASK: u64 = 0xFFFF_FFFF;
+const VERSION_ONE: u64 = 1 << 32;
+
+/// A sampled live object.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Record {
+    /// Address the program holds; never 0 or 1.
+    pub address: u64,
+    /// Size the program asked for, in bytes.
+    pub size_bytes: u64,
+    /// Birth on the process clock, in ns.
+    pub born_ns: u64,
+    /// Number of the stack that allocated it.
+    pub stack: u32,
+    /// Probability with which it was sampled.
+    pub p: f32,
+}
+
+/// No bucket within reach has room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+/// The table. See the module's documentation.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveTable<'a> {
+    buckets: Words<'a>,
+    payloads: Words<'a>,
+    /// Number of buckets minus one; a power of two minus one.
+    mask: usize,
+}
+
+impl<'a> LiveTable<'a> {
+    /// A table over `buckets` (a power of two of [`BUCKET_WORDS`]) and as many payloads.
+    pub(crate) fn new(buckets: Words<'a>, payloads: Words<'a>) -> Self {
+        Self { buckets, payloads, mask: (buckets.len() / BUCKET_WORDS).wrapping_sub(1) }
+    }
+
+    /// Number of objects there is room for.
+    pub fn capacity(&self) -> usize {
+        (self.mask + 1) * BUCKET_OBJECTS
+    }
+
+    fn home(&self, address: u64) -> usize {
+        // Fibonacci hashing; the low four bits carry nothing.
+        ((address >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & self.mask
+    }
+
+    fn bucket(&self, index: usize) -> Option<Words<'a>> {
+        let start = (index & self.mask) * BUCKET_WORDS;
+        self.buckets.get(start..start + BUCKET_WORDS)
+    }
+
+    fn payload(&self, bucket: usize, slot: usize) -> Option<Words<'a>> {
+        let start = ((bucket & self.mask) * BUCKET_OBJECTS + slot) * PAYLOAD_WORDS;
+        self.payloads.get(start..start + PAYLOAD_WORDS)
+    }
+
+    /// Adds an object. Its address must not be in the table; a caller that cannot know removes it first.
+    pub fn insert(&self, record: &Record) -> Result<(), Full> {
+        let home = self.home(record.address);
+        for distance in 0..PROBE_BUCKETS_MAX.min(self.mask + 1) {
+            let Some((meta, slots)) = self.bucket(home + distance).and_then(<[_]>::split_first) else {
+                return Err(Full);
+            };
+            for (i, slot) in slots.iter().enumerate() {
+                // Acquire: the payload writes below must not move before the claim.
+                if slot.load(Ordering::Relaxed) != EMPTY
+                    || slot.compare_exchange(EMPTY, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err()
+                {
+                    continue;
+                }
+                let Some(payload) = self.payload(home + distance, i) else { return Err(Full) };
+                // Raised before the payload changes: matched by the second version load in `read_slot`.
+                meta.fetch_add(VERSION_ONE, Ordering::Relaxed);
+                fence(Ordering::Release);
+                store_payload(payload, record);
+                // Matched by the acquire loads in `remove` and `read_slot`.
+                slot.store(record.address, Ordering::Release);
+                return Ok(());
+            }
+            meta.fetch_add(1, Ordering::Relaxed);
+        }
+        self.unpass(home, PROBE_BUCKETS_MAX.min(self.mask + 1));
+        Err(Full)
+    }
+
+    /// Takes back the marks of an object that had passed over `count` buckets from `home` on.
+    fn unpass(&self, home: usize, count: usize) {
+        for distance in 0..count {
+            if let Some(meta) = self.bucket(home + distance).and_then(<[_]>::first) {
+                meta.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Removes the object at `address` and returns what was known of it, or `None` if it is not here.
+    pub fn remove(&self, address: u64) -> Option<Record> {
+        if address <= BUSY {
+            return None;
+        }
+        let home = self.home(address);
+        for distance in 0..PROBE_BUCKETS_MAX.min(self.mask + 1) {
+            let (meta, slots) = self.bucket(home + distance)?.split_first()?;
+            for (i, slot) in slots.iter().enumerate() {
+                // Matched by the release store in `insert`.
+                if slot.load(Ordering::Acquire) != address {
+                    continue;
+                }
+                let record = load_payload(self.payload(home + distance, i)?, address);
+                // Fails only if the program frees the same object twice at the same time. Release: the
+                // payload was read before the slot can be claimed again.
+                slot.compare_exchange(address, EMPTY, Ordering::Release, Ordering::Relaxed).ok()?;
+                self.unpass(home, distance);
+                return Some(record);
+            }
+            if meta.load(Ordering::Relaxed) & OVERFLOW_MASK == 0 {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Calls `visit` with a copy of every object. Objects that come or go meanwhile may be missed; no copy
+    /// ever mixes two objects. Safe on any bytes.
+    pub fn for_each(&self, mut visit: impl FnMut(Record)) {
+        for bucket in 0..=self.mask {
+            for slot in 0..BUCKET_OBJECTS {
+                if let Some(record) = self.read_slot(bucket, slot) {
+                    visit(record);
+                }
+            }
+        }
+    }
+
+    fn read_slot(&self, bucket: usize, slot: usize) -> Option<Record> {
+        let (meta, slots) = self.bucket(bucket)?.split_first()?;
+        let slot_word = slots.get(slot)?;
+        for _ in 0..READ_TRIES {
+            let before = meta.load(Ordering::Acquire) >> 32;
+            // Matched by the release store in `insert`.
+            let address = slot_word.load(Ordering::Acquire);
+            if address <= BUSY {
+                return None;
+            }
+            let record = load_payload(self.payload(bucket, slot)?, address);
+            // The loads above are done before the checks below.
+            fence(Ordering::Acquire);
+            if slot_word.load(Ordering::Relaxed) == address && meta.load(Ordering::Relaxed) >> 32 == before {
+                return Some(record);
+            }
+        }
+        None
+    }
+}
+
+fn store_payload(payload: Words<'_>, record: &Record) {
+    let words = [record.size_bytes, record.born_ns, u64::from(record.stack) << 32 | u64::from(record.p.to_bits())];
+    for (to, from) in payload.iter().zip(words) {
+        to.store(from, Ordering::Relaxed);
+    }
+}
+
+fn load_payload(payload: Words<'_>, address: u64) -> Record {
+    let word = |i: usize| payload.get(i).map_or(0, |w| w.load(Ordering::Relaxed));
+    let packed = word(2);
+    Record {
+        address,
+        size_bytes: word(0),
+        born_ns: word(1),
+        stack: (packed >> 32) as u32,
+        p: f32::from_bits(packed as u32),
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::primitive::AtomicU64;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+    use std::vec::Vec;
+
+    fn words(n: usize) -> Vec<AtomicU64> {
+        (0..n).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    fn record(address: u64) -> Record {
+        Record { address, size_bytes: address ^ 3, born_ns: address ^ 7, stack: address as u32, p: 0.25 }
+    }
+
+    #[test]
+    fn holds_to_its_last_slot_and_recovers() {
+        let (b, p) = (words(4 * BUCKET_WORDS), words(4 * BUCKET_OBJECTS * PAYLOAD_WORDS));
+        let table = LiveTable::new(&b, &p);
+        let addresses: Vec<u64> = (1..=28).map(|i| i * 16).collect();
+        for a in &addresses {
+            table.insert(&record(*a)).unwrap();
+        }
+        assert_eq!(table.insert(&record(4096)), Err(Full));
+        for a in &addresses {
+            assert_eq!(table.remove(*a), Some(record(*a)));
+        }
+        for meta in b.iter().step_by(BUCKET_WORDS) {
+            assert_eq!(meta.load(Ordering::Relaxed) & OVERFLOW_MASK, 0, "no pass marks are left behind");
+        }
+    }
+
+    #[test]
+    fn absent_addresses_are_not_found() {
+        let (b, p) = (words(2 * BUCKET_WORDS), words(2 * BUCKET_OBJECTS * PAYLOAD_WORDS));
+        let table = LiveTable::new(&b, &p);
+        assert_eq!(table.remove(0), None);
+        assert_eq!(table.remove(BUSY), None);
+        assert_eq!(table.remove(64), None);
+        table.insert(&record(64)).unwrap();
+        assert_eq!(table.remove(80), None);
+        assert!(table.remove(64).is_some());
+        assert_eq!(table.remove(64), None, "a double free finds nothing");
+    }
+
+    proptest! {
+        /// Any sequence of inserts and removes gives what a hash map gives.
+        #[test]
+        fn behaves_as_a_map(ops in prop::collection::vec((any::<bool>(), 1u64..60), 0..400)) {
+            let (b, p) = (words(8 * BUCKET_WORDS), words(8 * BUCKET_OBJECTS * PAYLOAD_WORDS));
+            let table = LiveTable::new(&b, &p);
+            let mut map = HashMap::new();
+            for (insert, key) in ops {
+                let address = key * 16;
+                if insert && !map.contains_key(&address) {
+                    if table.insert(&record(address)).is_ok() {
+                        map.insert(address, record(address));
+                    }
+                } else {
+                    prop_assert_eq!(table.remove(address), map.remove(&address));
+                }
+            }
+            let mut seen = HashMap::new();
+            table.for_each(|r| { seen.insert(r.address, r); });
+            prop_assert_eq!(seen, map);
+        }
+
+        /// Arbitrary bytes: reading ends, and panics never.
+        #[test]
+        fn survives_any_bytes(bytes in prop::collection::vec(any::<u64>(), 16), addr: u64) {
+            let b: Vec<AtomicU64> = bytes.iter().map(|w| AtomicU64::new(*w)).collect();
+            let p = words(2 * BUCKET_OBJECTS * PAYLOAD_WORDS);
+            let table = LiveTable::new(&b, &p);
+            table.for_each(|_| {});
+            let _ = table.remove(addr);
+            let _ = table.insert(&record(addr | 16));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Segment: what was lost, one counter per cause. Loss is data: every counter is shown in the report.
+//! In: the interposer, whenever it gives up on something. Out: the collector.
+
+use crate::Words;
+use crate::primitive::Ordering;
+
+/// Words reserved for the counters.
+pub(crate) const WORDS: usize = 32;
+
+/// Why something was not recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Loss {
+    /// The ring was full: an event was dropped; the tables still hold the truth.
+    RingFull,
+    /// The live table had no room: a sampled object is not tracked.
+    LiveTableFull,
+    /// No room for another distinct stack: the sample is booked on the unknown stack.
+    StackTableFull,
+    /// No room for another stack's frames: the stack is known by number only.
+    FrameArenaFull,
+    /// No room for another module: its frames are absolute addresses.
+    ModuleTableFull,
+    /// All unwinders were in use: the sample is booked on the unknown stack.
+    UnwinderBusy,
+    /// The stack could not be walked to its end; what was walked is kept.
+    StackIncomplete,
+    /// The stack was deeper than the frame limit; the innermost frames are kept.
+    StackTruncated,
+    /// An object's address was given out again though no free was seen (a free that bypassed the hooks).
+    FreeMissed,
+    /// An allocation within our own slow path or a signal handler that interrupted it was not sampled.
+    Reentered,
+    /// An event's slot was taken away by the collector because its writer did not finish.
+    EventAbandoned,
+}
+
+impl Loss {
+    /// Every cause with its name in reports.
+    pub const ALL: [(Self, &'static str); 11] = [
+        (Self::RingFull, "ring_full"),
+        (Self::LiveTableFull, "live_table_full"),
+        (Self::StackTableFull, "stack_table_full"),
+        (Self::FrameArenaFull, "frame_arena_full"),
+        (Self::ModuleTableFull, "module_table_full"),
+        (Self::UnwinderBusy, "unwinder_busy"),
+        (Self::StackIncomplete, "stack_incomplete"),
+        (Self::StackTruncated, "stack_truncated"),
+        (Self::FreeMissed, "free_missed"),
+        (Self::Reentered, "reentered"),
+        (Self::EventAbandoned, "event_abandoned"),
+    ];
+}
+
+const _: () = assert!(Loss::ALL.len() <= WORDS);
+
+/// The counters.
+#[derive(Debug, Clone, Copy)]
+pub struct Losses<'a> {
+    words: Words<'a>,
+}
+
+impl<'a> Losses<'a> {
+    pub(crate) fn new(words: Words<'a>) -> Self {
+        Self { words }
+    }
+
+    /// Counts one more.
+    pub fn count(&self, loss: Loss) {
+        if let Some(word) = self.words.get(loss as usize) {
+            word.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many so far.
+    pub fn get(&self, loss: Loss) -> u64 {
+        self.words.get(loss as usize).map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+}
