@@ -1,7 +1,18 @@
 //! Model: what a watched process holds, and its bounded history.
 //! In: [`Reading`]s. Out: questions that detectors ask.
+//!
+//! Constraints: pure and deterministic (no I/O, no clock: time is what the readings say), and bounded: a run
+//! of a month costs what a run of an hour costs.
 #![forbid(unsafe_code)]
 
+mod ended;
+mod history;
+mod process;
 mod reading;
+mod site;
 
+pub use ended::{ENDED_BUCKETS, EndedLives};
+pub use history::{HISTORY_POINTS, History, Point};
+pub use process::{Losses, ProcessModel, ProcessPoint, SITES_MAX};
 pub use reading::{LIFETIME_BUCKETS, LifetimeHistogram, LiveSample, Reading, SiteId, StackId, StackTotals};
+pub use site::{Site, SitePoint, SiteTotals};
