@@ -1,7 +1,22 @@
 //! Detect: pure functions in virtual time from a process model to findings.
 //! In: `memguard_model::ProcessModel`. Out: [`Finding`]s.
+//!
+//! One look: every [`Detector`] gives its [`Suspicion`]s. Many looks: [`Verdicts`] confirms or drops them and
+//! sets the confidence. The crate's README holds the measured error rates.
 #![forbid(unsafe_code)]
 
+mod batch;
+mod case;
+mod cohorts;
+mod config;
+mod detector;
 mod finding;
+mod heap_growth;
+mod verdicts;
+mod words;
 
+pub use config::DetectConfig;
+pub use detector::{Detector, Suspicion};
 pub use finding::{Evidence, Finding, Kind, Pattern};
+pub use heap_growth::HeapGrowth;
+pub use verdicts::Verdicts;

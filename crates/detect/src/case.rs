@@ -1,0 +1,130 @@
+//! Detect, cases: one suspicion followed over successive looks.
+//! In: [`Suspicion`]s and misses of one site. Out: a confidence.
+//!
+//! Looking often finds something by chance. Two things guard against that: several looks, apart by a share of
+//! the window, must agree; and a test martingale bets, on births that came *after* the suspicion arose, that
+//! growth keeps its rate against the alternative that it has halved. Under that alternative the wealth
+//! exceeds `1/alpha` with probability at most alpha, however often one looks (exactly for Poisson births;
+//! dividing by the dispersion is approximate).
+
+use crate::config::DetectConfig;
+use crate::detector::Suspicion;
+use memguard_model::Site;
+
+/// Wealth at which growth counts as confirmed: 20, that is alpha = 0.05.
+const LN_WEALTH_CONFIRMED: f64 = 2.995_732_273_553_991;
+/// Cap while the process is too young or too few looks agree: never shown by default.
+const CAP_SUSPECT: f64 = 0.45;
+/// Cap of what rests on looks close together.
+const CAP_UNCONFIRMED: f64 = 0.7;
+/// Cap of confirmed growth without evidence of access.
+const CAP_GROWTH: f64 = 0.85;
+/// Looks, as a share of the window, that count as separate.
+const LOOK_GAP_SHARE: f64 = 0.04;
+/// Misses in a row that close a case.
+const MISSES_MAX: u32 = 3;
+
+/// A suspicion and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Case {
+    /// First look that supported it.
+    pub first_seen_ns: u64,
+    /// Last look that supported it.
+    pub last_seen_ns: u64,
+    /// What was last said.
+    pub last: Suspicion,
+    counted: u32,
+    counted_at_ns: u64,
+    misses: u32,
+    missed_at_ns: u64,
+    frontier_ns: u64,
+    first_frontier_ns: u64,
+    reference_per_s: f64,
+    ln_wealth: f64,
+}
+
+impl Case {
+    /// Opens a case.
+    pub fn open(suspicion: Suspicion, now_ns: u64) -> Self {
+        Self {
+            first_seen_ns: now_ns,
+            last_seen_ns: now_ns,
+            counted: 1,
+            counted_at_ns: now_ns,
+            misses: 0,
+            missed_at_ns: now_ns,
+            frontier_ns: suspicion.frontier_ns,
+            first_frontier_ns: suspicion.frontier_ns,
+            reference_per_s: suspicion.samples_per_s,
+            ln_wealth: 0.0,
+            last: suspicion,
+        }
+    }
+
+    /// Another look that supports it.
+    pub fn support(&mut self, suspicion: Suspicion, site: &Site, config: &DetectConfig, now_ns: u64) {
+        self.last_seen_ns = now_ns;
+        self.last = suspicion;
+        if self.due(self.counted_at_ns, config, now_ns) && self.bet(site) {
+            self.counted += 1;
+            self.counted_at_ns = now_ns;
+            self.misses = 0;
+        }
+    }
+
+    /// A look that does not. Returns whether the case is to be closed.
+    pub fn miss(&mut self, site: Option<&Site>, config: &DetectConfig, now_ns: u64) -> bool {
+        let held: f64 = site.map_or(0.0, |site| {
+            site.live().iter().map(|sample| sample.size_bytes as f64 / sample.inclusion_probability).sum()
+        });
+        // What was called leaked has been freed after all.
+        if held < 0.5 * self.last.bytes.value {
+            return true;
+        }
+        if self.due(self.missed_at_ns.max(self.counted_at_ns), config, now_ns) {
+            self.misses += 1;
+            self.missed_at_ns = now_ns;
+        }
+        self.misses >= MISSES_MAX || self.counted < config.looks_to_confirm
+    }
+
+    fn due(&self, since_ns: u64, config: &DetectConfig, now_ns: u64) -> bool {
+        let gap_s = config.look_gap_s.max(LOOK_GAP_SHARE * self.last.window_s);
+        // A tenth of slack: polls are never exactly on time.
+        (now_ns - since_ns) as f64 / 1e9 > 0.9 * gap_s
+    }
+
+    /// Bets on the births between the last frontier and this one. False when there was nothing new.
+    fn bet(&mut self, site: &Site) -> bool {
+        let frontier_ns = self.last.frontier_ns;
+        if frontier_ns <= self.frontier_ns {
+            return false;
+        }
+        let below = |at_ns: u64| site.live().partition_point(|sample| sample.born_ns < at_ns);
+        let fresh = (below(frontier_ns) - below(self.frontier_ns)) as f64;
+        let span_s = (frontier_ns - self.frontier_ns) as f64 / 1e9;
+        // The rate at which a suspicion arises is a lucky one: bet on a little less.
+        let kept = 0.9 * self.reference_per_s;
+        let halved = 0.5 * self.reference_per_s;
+        self.ln_wealth += (fresh * (kept / halved).ln() - (kept - halved) * span_s) / self.last.dispersion;
+        self.frontier_ns = frontier_ns;
+        fresh > 0.0
+    }
+
+    /// Probability that this is a leak.
+    pub fn confidence(&self, config: &DetectConfig, now_ns: u64) -> f64 {
+        let mature = now_ns as f64 / 1e9 >= self.last.maturity_s;
+        if !mature || self.counted < config.looks_to_confirm || self.misses > 0 && self.ln_wealth < 0.0 {
+            return CAP_SUSPECT * self.last.support;
+        }
+        let wealth = (self.ln_wealth / LN_WEALTH_CONFIRMED).clamp(0.0, 1.0);
+        // Growth seen for as long again as it took to be suspected.
+        let lasted = self.frontier_ns as f64 / self.first_frontier_ns.max(1) as f64 - 1.0;
+        let confidence = 0.5 + 0.1 * wealth + 0.1 * lasted.clamp(0.0, 1.0);
+        if wealth >= 1.0 && lasted >= 1.0 {
+            let further = (lasted / 3.0).clamp(0.0, 1.0) * self.last.support;
+            return (CAP_UNCONFIRMED + (CAP_GROWTH - CAP_UNCONFIRMED) * further).min(CAP_GROWTH);
+        }
+        confidence.min(CAP_UNCONFIRMED)
+    }
+}

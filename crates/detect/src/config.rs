@@ -1,0 +1,60 @@
+//! Detect, configuration: the few numbers in which watching a service and watching a test run differ.
+//! In: chosen by the launcher. Out: read by detectors and [`crate::Verdicts`].
+
+/// How patient the detectors are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DetectConfig {
+    /// Youngest age at which an object counts as staying, in seconds.
+    pub min_age_s: f64,
+    /// Age below which a process never has a finding of 0.5 or more from growth alone, in seconds.
+    pub maturity_s: f64,
+    /// Shortest time between two looks that count as separate, in seconds.
+    pub look_gap_s: f64,
+    /// Looks that must agree before a suspicion becomes a finding of 0.5 or more.
+    pub looks_to_confirm: u32,
+    /// Fewest staying samples of a site for which growth is judged at all.
+    pub samples_min: usize,
+    /// A site whose leaked bytes are not surely above this is not worth a finding.
+    pub leaked_bytes_min: f64,
+    /// Rate of growth, in bytes per second, above which a young process is more likely filling its data set
+    /// than leaking: it must be older by as much as the rate is higher.
+    pub fill_bytes_per_s: f64,
+    /// Mean sampling interval in bytes; 0 when every allocation is recorded.
+    pub sample_interval_bytes: f64,
+}
+
+impl DetectConfig {
+    /// A production service: a look a second, a sample per 512 KiB.
+    pub const fn guard() -> Self {
+        Self {
+            min_age_s: 2.0,
+            maturity_s: 8.0,
+            look_gap_s: 1.0,
+            looks_to_confirm: 4,
+            samples_min: 6,
+            leaked_bytes_min: 1_048_576.0,
+            fill_bytes_per_s: 8e6,
+            sample_interval_bytes: 524_288.0,
+        }
+    }
+
+    /// A test run: ten looks a second, every allocation recorded.
+    pub const fn aggressive() -> Self {
+        Self {
+            min_age_s: 0.3,
+            maturity_s: 1.5,
+            look_gap_s: 0.1,
+            looks_to_confirm: 4,
+            samples_min: 24,
+            leaked_bytes_min: 1024.0,
+            fill_bytes_per_s: 2e6,
+            sample_interval_bytes: 0.0,
+        }
+    }
+}
+
+impl Default for DetectConfig {
+    fn default() -> Self {
+        Self::guard()
+    }
+}
