@@ -1,0 +1,163 @@
+//! Launcher, configuration: the table of every key. The one definition.
+//! In: nothing. Out: [`KEYS`]; `docs/configuration.md` is rewritten from it with `UPDATE_DOCS=1 cargo test`.
+
+use super::key::Key;
+use super::kind::Kind;
+use super::settings::RATE_ONE_BYTES;
+
+/// Names the session's directory to the watched processes; not a configuration key.
+pub const SESSION_VARIABLE: &str = "MEMGUARD_SESSION";
+
+/// Variables that begin with `MEMGUARD_` without being configuration.
+pub const INTERNAL_VARIABLES: [&str; 2] = [SESSION_VARIABLE, crate::spawn::LIBRARY_VARIABLE];
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// Every key, in the order of the documentation.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "aggressive",
+        option: Some("aggressive"),
+        value_name: "",
+        kind: Kind::Switch { set: |to, value| to.aggressive = value },
+        default: "false",
+        aggressive: "true",
+        help: "Audit instead of guard: record every allocation, look often; for tests and CI",
+    },
+    Key {
+        name: "threshold_mb",
+        option: Some("threshold"),
+        value_name: "SIZE",
+        kind: Kind::Size {
+            unit_bytes: MIB,
+            min_bytes: 64 * KIB,
+            max_bytes: 1024 * GIB,
+            set: |to, bytes| to.threshold_bytes = bytes,
+        },
+        default: "100",
+        aggressive: "1",
+        help: "Growth of resident memory that triggers deep analysis",
+    },
+    Key {
+        name: "poll_interval_s",
+        option: Some("poll-interval"),
+        value_name: "TIME",
+        kind: Kind::Time { min_s: 0.01, max_s: 3600.0, set: |to, time| to.poll_interval = time },
+        default: "1.0",
+        aggressive: "0.1",
+        help: "Time between two looks at the watched processes",
+    },
+    Key {
+        name: "sample_rate",
+        option: Some("sample-rate"),
+        value_name: "RATE",
+        kind: Kind::Share {
+            min: 0.000_001,
+            set: |to, rate| {
+                to.sample_bytes = if rate >= 1.0 { 0 } else { (RATE_ONE_BYTES / rate).round() as u64 };
+            },
+        },
+        default: "0.01",
+        aggressive: "1.0",
+        help: "Share of heap sampling: 0.01 samples every 512 KiB on average, 1.0 records every allocation",
+    },
+    Key {
+        name: "sample_bytes",
+        option: Some("sample-bytes"),
+        value_name: "SIZE",
+        kind: Kind::Size {
+            unit_bytes: 1,
+            min_bytes: 0,
+            max_bytes: 16 * GIB,
+            set: |to, bytes| to.sample_bytes = bytes,
+        },
+        default: "512KiB",
+        aggressive: "0",
+        help: "The same said as the mean number of bytes between samples, 5.12 KiB / sample_rate; 0 records every allocation",
+    },
+    Key {
+        name: "patterns",
+        option: Some("patterns"),
+        value_name: "NAMES",
+        kind: Kind::Patterns { set: |to, patterns| to.patterns = patterns },
+        default: "all",
+        aggressive: "all",
+        help: "Leak patterns to look for",
+    },
+    Key {
+        name: "auto_cleanup.<pattern>",
+        option: Some("auto-cleanup"),
+        value_name: "NAMES",
+        kind: Kind::PatternSwitchUnavailable {
+            why: "cleaning up is not available in this version; leave it off",
+        },
+        default: "",
+        aggressive: "",
+        help: "Patterns whose proven leaks are given back (not available in this version)",
+    },
+    Key {
+        name: "handles.max_age_s",
+        option: None,
+        value_name: "TIME",
+        kind: Kind::Time { min_s: 0.1, max_s: 2_592_000.0, set: |to, time| to.handle_age_max = time },
+        default: "60",
+        aggressive: "2",
+        help: "Youngest age at which an open handle is suspect",
+    },
+    Key {
+        name: "overhead_budget",
+        option: Some("overhead-budget"),
+        value_name: "SHARE",
+        kind: Kind::OptionalShare { min: 0.000_1, set: |to, share| to.overhead_budget = share },
+        default: "0.01",
+        aggressive: "none",
+        help: "Share of the program's CPU time that watching may cost before sampling becomes rarer",
+    },
+    Key {
+        name: "live_objects",
+        option: None,
+        value_name: "COUNT",
+        kind: Kind::Count { min: 1024, max: 1 << 26, set: |to, count| to.live_objects = count },
+        default: "65536",
+        aggressive: "1048576",
+        help: "Room for sampled objects alive at one time, per process",
+    },
+    Key {
+        name: "cost.usd_per_gb_hour",
+        option: None,
+        value_name: "USD",
+        kind: Kind::Price { set: |to, price| to.usd_per_gb_hour = price },
+        default: "0.10",
+        aggressive: "0.10",
+        help: "Price of memory in reports, US dollars for a gigabyte over an hour",
+    },
+    Key {
+        name: "telemetry.enabled",
+        option: None,
+        value_name: "BOOL",
+        kind: Kind::SwitchUnavailable { why: "telemetry is not available in this version; leave it false" },
+        default: "false",
+        aggressive: "false",
+        help: "Send findings to telemetry.endpoint (not available in this version: nothing leaves the machine)",
+    },
+    Key {
+        name: "telemetry.endpoint",
+        option: None,
+        value_name: "URL",
+        kind: Kind::Address { set: |to, address| to.telemetry_endpoint = Some(address) },
+        default: "",
+        aggressive: "",
+        help: "Where findings would be sent",
+    },
+    Key {
+        name: "dir",
+        option: Some("dir"),
+        value_name: "DIR",
+        kind: Kind::Folder { set: |to, folder| to.dir = Some(folder) },
+        default: "",
+        aggressive: "",
+        help: "Folder of the sessions; without it $XDG_STATE_HOME/memguard, ~/.local/state/memguard or /tmp/memguard-UID",
+    },
+];

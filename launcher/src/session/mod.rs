@@ -1,0 +1,13 @@
+//! Launcher, sessions: one directory per `memguard run`, and how to find it again.
+//! In: a folder choice, a command. Out: [`Session`]s with their `session.json`.
+
+mod error;
+mod id;
+mod liveness;
+mod place;
+mod record;
+mod store;
+
+pub use error::SessionError;
+pub use place::Place;
+pub use store::{Session, Store};

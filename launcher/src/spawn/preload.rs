@@ -1,0 +1,65 @@
+//! Launcher, spawn: the value of `LD_PRELOAD`.
+//! In: the interposer's path, the value there was. Out: the new value, the interposer in front.
+
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::SpawnError;
+
+/// Puts the interposer in front of what is already preloaded and keeps the rest as it is.
+pub fn value(library: &Path, session_dir: &Path, before: Option<&OsStr>) -> Result<OsString, SpawnError> {
+    let mut value = preloadable(library, session_dir)?.into_os_string();
+    if let Some(before) = before.filter(|before| !before.is_empty()) {
+        value.push(":");
+        value.push(before);
+    }
+    Ok(value)
+}
+
+/// The loader splits at spaces and colons and expands `$ORIGIN` and its like, with no way to quote. A path
+/// with one of these is reached through a link in the session's directory, which lives as long as its program.
+fn preloadable(library: &Path, session_dir: &Path) -> Result<PathBuf, SpawnError> {
+    let special = |path: &Path| path.as_os_str().as_bytes().iter().any(|byte| b" :$\t\n".contains(byte));
+    if !special(library) {
+        return Ok(library.to_owned());
+    }
+    let link = session_dir.join("libmemguard.so");
+    if special(&link) {
+        return Err(SpawnError::NotPreloadable { path: library.to_owned() });
+    }
+    match symlink(library, &link) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(link),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_preloaded_stays_behind_us() {
+        let (library, dir) = (Path::new("/opt/lib/libmemguard.so"), Path::new("/nowhere"));
+        assert_eq!(value(library, dir, None).expect("plain"), library.as_os_str());
+        let both = value(library, dir, Some(OsStr::new("/a.so /b.so:c.so"))).expect("plain");
+        assert_eq!(both, "/opt/lib/libmemguard.so:/a.so /b.so:c.so");
+    }
+
+    #[test]
+    fn a_path_that_the_loader_would_split_goes_through_a_link() {
+        let session = tempfile::tempdir().expect("a temporary folder");
+        for library in
+            ["/opt/my lib/libmemguard.so", "/opt/my:lib/libmemguard.so", "/opt/$LIB/libmemguard.so"]
+        {
+            let link = value(Path::new(library), session.path(), None).expect("linked");
+            assert_eq!(std::fs::read_link(&link).expect("a link"), Path::new(library));
+            std::fs::remove_file(link).expect("removed");
+        }
+        let refused =
+            value(Path::new("/a b/x.so"), Path::new("/c d"), None).expect_err("refused").to_string();
+        assert!(refused.contains("--dir"), "{refused}");
+    }
+}

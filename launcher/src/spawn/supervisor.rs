@@ -1,0 +1,194 @@
+//! Launcher, spawn: the running program and the signals around it.
+//! In: a [`Program`]; signals from the terminal, supervisors and the program. Out: [`Event`]s.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill, raise};
+use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getpid};
+
+use super::{Program, ProgramExit, SpawnError, forward, inherited, preload};
+use crate::config::SESSION_VARIABLE;
+
+/// What [`Supervisor::wait`] saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The time is up.
+    Tick,
+    /// A signal arrived; it has been passed on where that was needed.
+    Signal(Signal),
+    /// The program has ended and is reaped. Every later call says the same.
+    Exited(ProgramExit),
+}
+
+/// The running program. While it exists the forwarded signals are blocked in the calling thread and in every
+/// thread started from it later: start it before any other thread.
+#[derive(Debug)]
+pub struct Supervisor {
+    child: Child,
+    signals: SignalFd,
+    /// The mask to go back to.
+    mask_before: SigSet,
+    exited: Option<ProgramExit>,
+    /// The program is stopped.
+    stopped: bool,
+    /// We were asked to stop and wait for the program to do so first.
+    stop_asked: bool,
+}
+
+impl Supervisor {
+    /// Starts the program with the interposer preloaded.
+    ///
+    /// # Errors
+    /// Nothing of the program has run then; signals are as they were.
+    pub fn start(program: &Program) -> Result<Self, SpawnError> {
+        let before = std::env::var_os("LD_PRELOAD");
+        let preload = preload::value(&program.library, &program.session_dir, before.as_deref())?;
+        let (name, arguments) = program.command.split_first().ok_or(Errno::EINVAL)?;
+        // The command line's parser demands a command, so the error above is a defect of the caller.
+        let mut command = Command::new(name);
+        command.args(arguments).env("LD_PRELOAD", preload).env(SESSION_VARIABLE, &program.session_dir);
+
+        let watched = forward::watched();
+        let signals = SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        // Blocked before the start: no signal falls between it and our readiness to pass it on.
+        let mask_before = SigSet::thread_get_mask()?;
+        watched.thread_block()?;
+        inherited::make_children_waitable();
+        inherited::restore_in(&mut command, mask_before);
+        match command.spawn() {
+            Ok(child) => {
+                Ok(Self { child, signals, mask_before, exited: None, stopped: false, stop_asked: false })
+            }
+            Err(error) => {
+                mask_before.thread_set_mask()?;
+                Err(SpawnError::from_start(&name.to_string_lossy(), error))
+            }
+        }
+    }
+
+    /// The program's process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32)
+    }
+
+    /// Waits for the next event, at most `timeout`.
+    ///
+    /// # Errors
+    /// Only if the system refuses to wait at all; the program runs on.
+    pub fn wait(&mut self, timeout: Duration) -> io::Result<Event> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(exit) = self.exited {
+                return Ok(Event::Exited(exit));
+            }
+            while let Some(signal) = self.signals.read_signal()? {
+                if let Some(event) = self.receive(&signal)? {
+                    return Ok(event);
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Rounded up, or the last millisecond would be spent spinning.
+            let left = PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX);
+            match poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], left) {
+                Ok(0) if Instant::now() >= deadline => return Ok(Event::Tick),
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn receive(&mut self, info: &siginfo) -> io::Result<Option<Event>> {
+        let Ok(signal) = Signal::try_from(info.ssi_signo as i32) else { return Ok(None) };
+        if signal == Signal::SIGCHLD {
+            self.look_at_children()?;
+            return Ok(self.exited.map(Event::Exited));
+        }
+        // Senders outside our PID namespace and the kernel both show as process 0; the code tells them apart.
+        let from_kernel = info.ssi_code == libc::SI_KERNEL;
+        if forward::is_needed(self.pid(), Pid::from_raw(info.ssi_pid as i32), from_kernel) {
+            // The program is our unreaped child, so its number cannot belong to anyone else; it may have ended.
+            let _ = kill(self.pid(), signal);
+        }
+        match signal {
+            Signal::SIGTSTP => self.stop_asked = true,
+            Signal::SIGCONT => self.stop_asked = false,
+            _ => {}
+        }
+        self.stop_with_program()?;
+        Ok(Some(Event::Signal(signal)))
+    }
+
+    fn look_at_children(&mut self) -> io::Result<()> {
+        let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED;
+        loop {
+            match waitpid(self.pid(), Some(flags)) {
+                Ok(WaitStatus::Exited(_, code)) => self.exited = Some(ProgramExit::Code(code as u8)),
+                Ok(WaitStatus::Signaled(_, signal, _)) => {
+                    self.exited = Some(ProgramExit::Signal(signal as i32))
+                }
+                Ok(WaitStatus::Stopped(..)) => {
+                    self.stopped = true;
+                    self.stop_with_program()?;
+                    continue;
+                }
+                Ok(WaitStatus::Continued(_)) => {
+                    (self.stopped, self.stop_asked) = (false, false);
+                    continue;
+                }
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            break;
+        }
+        if self.exited.is_none() && getpid().as_raw() == 1 {
+            reap_adopted(self.pid());
+        }
+        Ok(())
+    }
+
+    /// The shell sees a job stopped when we are, so we stop when we were asked to and the program did; a
+    /// program that handles the request in its own way keeps us running. We never stop for a program stopped
+    /// alone (`kill -STOP`): whoever continues it would not continue us.
+    fn stop_with_program(&mut self) -> io::Result<()> {
+        if self.stop_asked && self.stopped {
+            self.stop_asked = false;
+            raise(Signal::SIGSTOP)?;
+            // Continued: by the shell's SIGCONT to the group, or by one to us alone, which waits to be read.
+        }
+        Ok(())
+    }
+}
+
+/// As the first process of a container we inherit orphans, and nobody else would bury them.
+fn reap_adopted(program: Pid) {
+    let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    while let Ok(status) = nix::sys::wait::waitid(nix::sys::wait::Id::All, flags) {
+        match status.pid() {
+            Some(pid) if pid != program => drop(waitpid(pid, Some(WaitPidFlag::WNOHANG))),
+            _ => break,
+        }
+    }
+}
+
+impl AsFd for Supervisor {
+    /// Readable when [`Supervisor::wait`] has something to say, for use in a wider `poll`.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.signals.as_fd()
+    }
+}
+
+impl Drop for Supervisor {
+    /// Signals work as before: what comes after can be interrupted. Those that still wait were meant for the
+    /// program, so they are taken out first.
+    fn drop(&mut self) {
+        while let Ok(Some(_)) = self.signals.read_signal() {}
+        let _ = self.mask_before.thread_set_mask();
+    }
+}
