@@ -1,0 +1,150 @@
+//! Report: from facts to the document.
+//! In: [`ReportInput`]. Out: [`Report`], its findings in order of what they cost. Pure.
+
+use memguard_symbolize as symbolize;
+use serde::Serialize;
+
+use crate::document::{
+    Cleanup, Evidence, Explained, FrameRole, Memory, Overhead, Process, Report, ReportFinding, RssMb, SCHEMA,
+    StackFrame,
+};
+use crate::identity::{finding_id, stamp};
+use crate::input::{FindingInput, MemoryInput, OverheadInput, ProcessInput, ReportInput};
+use crate::location::location;
+use crate::units::{BYTES_PER_MB, HOURS_PER_MONTH, MB_PER_GB, rounded};
+
+/// Makes the document. Findings of several processes at one place stay one each.
+pub fn assemble(input: &ReportInput) -> Report {
+    let mut findings: Vec<ReportFinding> =
+        input.findings.iter().map(|finding| self::finding(input, finding)).collect();
+    findings.sort_by(by_weight);
+    Report {
+        schema: SCHEMA.to_owned(),
+        created_at: rounded(input.created_at, 3),
+        stamp: stamp(&findings),
+        total_estimated_cost_usd_per_month: total_cost(&findings),
+        session: input.session.clone(),
+        processes: input.processes.iter().map(process).collect(),
+        overhead: overhead(&input.overhead),
+        memory: memory(&input.memory),
+        findings,
+    }
+}
+
+/// Sum of the findings' costs, in US dollars a month.
+pub fn total_cost(findings: &[ReportFinding]) -> f64 {
+    rounded(findings.iter().map(|finding| finding.cost_usd_per_month).sum(), 2)
+}
+
+/// Costliest first (the price is the same for all, so: size x confidence); then by confidence, count and
+/// names, so that equal input gives equal output.
+fn by_weight(left: &ReportFinding, right: &ReportFinding) -> std::cmp::Ordering {
+    let weight = |finding: &ReportFinding| finding.size_mb * finding.confidence;
+    weight(right)
+        .total_cmp(&weight(left))
+        .then_with(|| right.confidence.total_cmp(&left.confidence))
+        .then_with(|| right.count.total_cmp(&left.count))
+        .then_with(|| left.id.cmp(&right.id))
+        .then_with(|| left.process.cmp(&right.process))
+        .then_with(|| left.location.cmp(&right.location))
+}
+
+fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
+    let FindingInput { finding, stack, process } = source;
+    let (pattern, kind) = (word(&finding.pattern), word(&finding.kind));
+    let process = input.processes.get(*process);
+    let clock_zero = process.map_or(0.0, |process| process.started_at);
+    let at = |ns: u64| rounded(clock_zero + ns as f64 / 1e9, 3);
+    let size_mb = finding.size_bytes / BYTES_PER_MB;
+    let confidence = rounded(finding.confidence.clamp(0.0, 1.0), 4);
+    let cost = size_mb / MB_PER_GB * confidence * input.usd_per_gb_hour * HOURS_PER_MONTH;
+    ReportFinding {
+        id: finding_id(&pattern, &kind, stack),
+        location: location(stack),
+        size_mb: rounded(size_mb, 3),
+        size_mb_interval: [
+            rounded(finding.size_bytes_interval.0 / BYTES_PER_MB, 3),
+            rounded(finding.size_bytes_interval.1 / BYTES_PER_MB, 3),
+        ],
+        count: rounded(finding.count, 1),
+        detail: finding.detail.clone(),
+        confidence,
+        suggested_fix: finding.suggested_fix.clone(),
+        growth_mb_per_hour: rounded(finding.growth_bytes_per_hour / BYTES_PER_MB, 3),
+        growth_per_hour: rounded(finding.growth_per_hour, 1),
+        first_seen: at(finding.first_seen_ns),
+        last_seen: at(finding.last_seen_ns),
+        process: process.map_or(0, |process| process.pid),
+        cost_usd_per_month: rounded(cost, 4),
+        stack: stack.iter().map(frame).collect(),
+        evidence: finding.evidence.iter().map(evidence).collect(),
+        cleanup: Cleanup::default(),
+        pattern,
+        kind,
+    }
+}
+
+/// The word that stands for an enum's variant in reports.
+fn word(variant: &impl Serialize) -> String {
+    match serde_json::to_value(variant) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn evidence(source: &memguard_detect::Evidence) -> Evidence {
+    Evidence { what: source.what.clone(), value: source.value.clone() }
+}
+
+fn frame(source: &symbolize::Frame) -> StackFrame {
+    StackFrame {
+        function: source.function.clone(),
+        file: source.file.clone(),
+        line: source.line,
+        module: source.module.clone(),
+        inlined: source.inlined,
+        role: match symbolize::role(source) {
+            symbolize::FrameRole::Allocator => FrameRole::Allocator,
+            symbolize::FrameRole::Runtime => FrameRole::Runtime,
+            symbolize::FrameRole::Application => FrameRole::Application,
+        },
+    }
+}
+
+fn process(source: &ProcessInput) -> Process {
+    let mb = |bytes: u64| rounded(bytes as f64 / BYTES_PER_MB, 3);
+    Process {
+        pid: source.pid,
+        ppid: source.ppid,
+        exe: source.exe.clone(),
+        started_at: rounded(source.started_at, 3),
+        ended_at: source.ended_at.map(|at| rounded(at, 3)),
+        rss_mb: RssMb {
+            start: mb(source.rss_start_bytes),
+            peak: mb(source.rss_peak_bytes),
+            last: mb(source.rss_last_bytes),
+        },
+        exit: source.exit,
+        lost: source.lost.clone(),
+        stacks: source.stacks,
+    }
+}
+
+fn overhead(source: &OverheadInput) -> Overhead {
+    Overhead {
+        hook_cpu_percent: source.hook_cpu_percent.map(|percent| rounded(percent, 3)),
+        collector_cpu_percent: source.collector_cpu_percent.map(|percent| rounded(percent, 3)),
+        memory_mb: source.memory_bytes.map(|bytes| rounded(bytes as f64 / BYTES_PER_MB, 3)),
+        sample_bytes: source.sample_bytes,
+    }
+}
+
+fn memory(source: &MemoryInput) -> Memory {
+    let mut explained: Vec<Explained> = source
+        .explained
+        .iter()
+        .map(|part| Explained { what: part.what.clone(), mb: rounded(part.bytes / BYTES_PER_MB, 3) })
+        .collect();
+    explained.sort_by(|left, right| right.mb.total_cmp(&left.mb).then_with(|| left.what.cmp(&right.what)));
+    Memory { growth_mb: rounded(source.growth_bytes / BYTES_PER_MB, 3), explained }
+}

@@ -1,0 +1,231 @@
+//! Report, the document: `memguard.report/1` as it is stored and read again.
+//! In: built by `assemble`, or read from a file. Out: given to the renderers. The order of the fields is the
+//! order in the file; `docs/report.schema.json` says the same in the schema language.
+//!
+//! Units: times are seconds since 1970 (UTC), `mb` are mebibytes (2^20 bytes), `gb` are 2^30 bytes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Name and version of the format.
+pub const SCHEMA: &str = "memguard.report/1";
+
+/// Everything a session found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// When this report was made, in seconds since 1970.
+    pub created_at: f64,
+    /// 16 hex digits that change when the findings, their places or their confidence change.
+    pub stamp: String,
+    /// Sum over the findings, in US dollars a month of 30 days.
+    pub total_estimated_cost_usd_per_month: f64,
+    /// What was watched.
+    pub session: Session,
+    /// Every process of the session, in the order in which they were first watched.
+    pub processes: Vec<Process>,
+    /// What watching cost.
+    pub overhead: Overhead,
+    /// Where memory went.
+    pub memory: Memory,
+    /// The findings, the costliest first.
+    pub findings: Vec<ReportFinding>,
+}
+
+/// The run that the report is about.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// Identifier, unique on its host.
+    pub id: String,
+    /// Name given by the user, or derived from the command.
+    pub name: String,
+    /// Command line.
+    pub command: Vec<String>,
+    /// Host name.
+    pub host: String,
+    /// Start, in seconds since 1970.
+    pub started_at: f64,
+    /// End, in seconds since 1970; `null` while it runs.
+    pub ended_at: Option<f64>,
+    /// How the command ended; `null` while it runs.
+    pub exit: Option<Exit>,
+}
+
+/// How a process ended: exactly one of the two is set when it is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// Exit code, if it exited.
+    pub code: Option<i32>,
+    /// Signal number, if a signal ended it.
+    pub signal: Option<i32>,
+}
+
+/// One watched process.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Process {
+    /// Process id, as the collector sees it.
+    pub pid: u32,
+    /// Its parent's.
+    pub ppid: u32,
+    /// Executable file.
+    pub exe: String,
+    /// When it was first watched, in seconds since 1970.
+    pub started_at: f64,
+    /// When it ended, in seconds since 1970; `null` while it runs.
+    pub ended_at: Option<f64>,
+    /// Resident memory.
+    pub rss_mb: RssMb,
+    /// How it ended; `null` while it runs or when nobody could tell.
+    pub exit: Option<Exit>,
+    /// Events that were not recorded, by cause. Causes that did not occur may be missing.
+    pub lost: BTreeMap<String, u64>,
+    /// How well its call stacks could be taken.
+    pub stacks: StackCounts,
+}
+
+/// Resident memory of a process in MiB.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct RssMb {
+    /// When it was first watched.
+    pub start: f64,
+    /// Highest seen.
+    pub peak: f64,
+    /// Last seen.
+    pub last: f64,
+}
+
+/// Distinct call stacks by how far they could be followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackCounts {
+    /// Followed down to the start of the program or thread.
+    pub complete: u64,
+    /// Broken off on the way.
+    pub truncated: u64,
+    /// Not taken at all.
+    pub lost: u64,
+}
+
+/// What watching cost. `null` where it was not measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Overhead {
+    /// Time in hooks, in percent of the programs' own CPU time.
+    pub hook_cpu_percent: Option<f64>,
+    /// CPU time of the collector, in percent of the programs' own.
+    pub collector_cpu_percent: Option<f64>,
+    /// Memory of collector and segments, in MiB.
+    pub memory_mb: Option<f64>,
+    /// Mean bytes between heap samples at the end; 1 when every allocation is recorded.
+    pub sample_bytes: u64,
+}
+
+/// Growth of resident memory, decomposed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Growth of all processes since they were first watched, in MiB.
+    pub growth_mb: f64,
+    /// Its parts, largest first.
+    pub explained: Vec<Explained>,
+}
+
+/// One part of the growth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explained {
+    /// What it is.
+    pub what: String,
+    /// Its share in MiB; negative where something shrank.
+    pub mb: f64,
+}
+
+/// One leak.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReportFinding {
+    /// 16 hex digits, stable across runs, hosts and rebuilds that move lines.
+    pub id: String,
+    /// Family, as in configuration.
+    pub pattern: String,
+    /// Kind within the family.
+    pub kind: String,
+    /// The application's innermost frame.
+    pub location: String,
+    /// Estimate of what is leaked now, in MiB.
+    pub size_mb: f64,
+    /// 95 % interval of `size_mb`.
+    pub size_mb_interval: [f64; 2],
+    /// Estimate of the objects leaked now.
+    pub count: f64,
+    /// One sentence: what is seen.
+    pub detail: String,
+    /// Probability that this is a leak, 0 to 1.
+    pub confidence: f64,
+    /// What to do about it.
+    pub suggested_fix: String,
+    /// Growth in MiB an hour.
+    pub growth_mb_per_hour: f64,
+    /// Growth in objects an hour.
+    pub growth_per_hour: f64,
+    /// First look at which it was suspected, in seconds since 1970.
+    pub first_seen: f64,
+    /// Last look at which it held, in seconds since 1970.
+    pub last_seen: f64,
+    /// Process id.
+    pub process: u32,
+    /// Size x confidence x price x 24 x 30, in US dollars.
+    pub cost_usd_per_month: f64,
+    /// The call stack with the largest share, innermost function first.
+    pub stack: Vec<StackFrame>,
+    /// The facts that the verdict rests on.
+    pub evidence: Vec<Evidence>,
+    /// What prevention did.
+    pub cleanup: Cleanup,
+}
+
+/// One function on a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackFrame {
+    /// Function, or `module+0x1234`.
+    pub function: String,
+    /// Source file as the compiler recorded it.
+    pub file: Option<String>,
+    /// Line, from 1.
+    pub line: Option<u32>,
+    /// Base name of the module.
+    pub module: String,
+    /// Inlined into the next frame.
+    pub inlined: bool,
+    /// Whose code it is.
+    pub role: FrameRole,
+}
+
+/// Whose code a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FrameRole {
+    /// Hands out memory.
+    Allocator,
+    /// C library or language runtime.
+    Runtime,
+    /// The application's own.
+    Application,
+}
+
+/// One fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What was observed.
+    pub what: String,
+    /// Its value with unit.
+    pub value: String,
+}
+
+/// What prevention did about a finding.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleanup {
+    /// Whether it is switched on for this pattern.
+    pub enabled: bool,
+    /// Objects given back.
+    pub done: u64,
+    /// Of those, restored because the program still wanted them.
+    pub reverted: u64,
+}

@@ -1,0 +1,104 @@
+//! Report, input side: the facts a report is made of.
+//! In: filled by the launcher. Out: turned into a document by `assemble`. Sizes are bytes, times seconds
+//! since 1970, so that every conversion happens in one place.
+
+use std::collections::BTreeMap;
+
+use memguard_detect::Finding;
+use memguard_symbolize::Frame;
+
+use crate::document::{Exit, StackCounts};
+
+/// Price of memory when none is configured, in US dollars for one GiB and hour.
+pub const USD_PER_GB_HOUR_DEFAULT: f64 = 0.10;
+
+/// All of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReportInput {
+    /// Now, in seconds since 1970.
+    pub created_at: f64,
+    /// Price of memory, in US dollars for one GiB and hour (see [`USD_PER_GB_HOUR_DEFAULT`]).
+    pub usd_per_gb_hour: f64,
+    /// The session.
+    pub session: SessionInput,
+    /// Its processes, in the order in which they were first watched.
+    pub processes: Vec<ProcessInput>,
+    /// What watching cost.
+    pub overhead: OverheadInput,
+    /// Where memory went.
+    pub memory: MemoryInput,
+    /// The findings in any order.
+    pub findings: Vec<FindingInput>,
+}
+
+/// The session is stored as it is given.
+pub type SessionInput = crate::document::Session;
+
+/// One watched process.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ProcessInput {
+    /// Process id.
+    pub pid: u32,
+    /// Its parent's.
+    pub ppid: u32,
+    /// Executable file.
+    pub exe: String,
+    /// Zero of the process clock, in seconds since 1970.
+    pub started_at: f64,
+    /// When it ended, in seconds since 1970.
+    pub ended_at: Option<f64>,
+    /// Resident bytes when first watched.
+    pub rss_start_bytes: u64,
+    /// Highest resident bytes seen.
+    pub rss_peak_bytes: u64,
+    /// Last resident bytes seen.
+    pub rss_last_bytes: u64,
+    /// How it ended.
+    pub exit: Option<Exit>,
+    /// Lost events by cause (`memguard_segment::Loss` gives the names).
+    pub lost: BTreeMap<String, u64>,
+    /// Distinct stacks by how far they could be followed.
+    pub stacks: StackCounts,
+}
+
+/// What watching cost. `None`: not measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct OverheadInput {
+    /// Time in hooks, in percent of the programs' own CPU time.
+    pub hook_cpu_percent: Option<f64>,
+    /// CPU time of the collector, in percent of the programs' own.
+    pub collector_cpu_percent: Option<f64>,
+    /// Bytes of collector and segments.
+    pub memory_bytes: Option<u64>,
+    /// Mean bytes between heap samples.
+    pub sample_bytes: u64,
+}
+
+/// Growth of resident memory, decomposed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MemoryInput {
+    /// Growth of all processes, in bytes.
+    pub growth_bytes: f64,
+    /// Its parts in any order.
+    pub explained: Vec<ExplainedInput>,
+}
+
+/// One part of the growth.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExplainedInput {
+    /// What it is, in words: `heap`, `allocator-held free memory`.
+    pub what: String,
+    /// Its share in bytes.
+    pub bytes: f64,
+}
+
+/// A verdict with its stack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FindingInput {
+    /// The verdict.
+    pub finding: Finding,
+    /// `finding.stack`, resolved, innermost function first.
+    pub stack: Vec<Frame>,
+    /// Index of its process in [`ReportInput::processes`].
+    pub process: usize,
+}

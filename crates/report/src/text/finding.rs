@@ -1,0 +1,86 @@
+//! Report, text: one finding.
+//! In: the finding, its number. Out: what leaks, where, how much, how fast, how sure, at what price, what to do.
+
+use super::{PLAIN, QUIET, STRONG, certainty, stack};
+use crate::document::{Report, ReportFinding};
+use crate::noun::counted;
+use crate::paragraph::Page;
+use crate::units::{dollars, duration, number, size, size_range};
+
+pub fn render(page: &mut Page, report: &Report, index: usize, finding: &ReportFinding) {
+    let function = stack::location_function(finding);
+    let place = match &function {
+        Some(function) if !finding.location.starts_with(function.as_str()) => {
+            format!("{} in {function}", finding.location)
+        }
+        _ => finding.location.clone(),
+    };
+    page.line(&[(STRONG, &format!("{index}. {}  ", finding.kind)), (STRONG, &place)]);
+    page.paragraph("   ", PLAIN, PLAIN, &finding.detail);
+    field(page, "holds", &holds(finding));
+    field(page, "grows", &grows(finding));
+    field(page, "sure", &format!("{}, {:.2}", certainty(finding.confidence), finding.confidence));
+    if finding.cost_usd_per_month > 0.0 {
+        field(page, "costs", &format!("{} a month", dollars(finding.cost_usd_per_month)));
+    }
+    field(page, "seen", &seen(report, finding));
+    if !finding.suggested_fix.is_empty() {
+        page.paragraph(&label("mend"), QUIET, STRONG, &finding.suggested_fix);
+    }
+    if finding.cleanup.done > 0 {
+        field(page, "cleaned", &cleaned(finding));
+    }
+    stack::render(page, &label("stack"), finding);
+    for (index, evidence) in finding.evidence.iter().enumerate() {
+        let name = if index == 0 { "because" } else { "" };
+        field(page, name, &format!("{}: {}", evidence.what, evidence.value));
+    }
+}
+
+/// `   holds    `: all labels are of one width.
+fn label(name: &str) -> String {
+    format!("   {name:<9}")
+}
+
+fn field(page: &mut Page, name: &str, text: &str) {
+    page.paragraph(&label(name), QUIET, PLAIN, text);
+}
+
+fn holds(finding: &ReportFinding) -> String {
+    let [low, high] = finding.size_mb_interval;
+    let range = size_range(low, high);
+    let held = size(finding.size_mb);
+    let mut text = if range == held { held } else { format!("{held} (95 %: {range})") };
+    if let Some(counted) = counted(&finding.pattern, finding.count) {
+        text = format!("{text}, {counted}");
+    }
+    text
+}
+
+fn grows(finding: &ReportFinding) -> String {
+    let bytes = format!("{}/h", size(finding.growth_mb_per_hour));
+    match counted(&finding.pattern, finding.growth_per_hour) {
+        Some(_) if finding.growth_per_hour.abs() < 0.05 => bytes,
+        Some(_) => format!("{bytes}, {} an hour", number(finding.growth_per_hour)),
+        None => bytes,
+    }
+}
+
+fn seen(report: &Report, finding: &ReportFinding) -> String {
+    let process = report.processes.iter().find(|process| process.pid == finding.process);
+    let start = process.map_or(report.session.started_at, |process| process.started_at);
+    format!(
+        "in process {} from {} to {} after its start",
+        finding.process,
+        duration(finding.first_seen - start),
+        duration(finding.last_seen - start)
+    )
+}
+
+fn cleaned(finding: &ReportFinding) -> String {
+    let done = counted(&finding.pattern, finding.cleanup.done as f64).unwrap_or_default();
+    match finding.cleanup.reverted {
+        0 => format!("{done} given back"),
+        reverted => format!("{done} given back, {reverted} of them restored because the program used them"),
+    }
+}

@@ -1,0 +1,314 @@
+//! Report, whole documents: what goes in, the JSON that is stored, the text that is read.
+//! Method: one input with a fixed clock; the results are compared with files under `tests/golden/`. To accept
+//! a changed output, run with `UPDATE_GOLDEN=1` and read the difference.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use memguard_detect::{Evidence, Finding, Kind, Pattern};
+use memguard_model::{SiteId, StackId};
+use memguard_report::{
+    Exit, ExplainedInput, FindingInput, MemoryInput, OverheadInput, ProcessInput, ReadError, Report,
+    ReportInput, SessionInput, StackCounts, SummaryOptions, TextOptions, USD_PER_GB_HOUR_DEFAULT, assemble,
+    filter, read_report, render_json, render_summary, render_text,
+};
+use memguard_symbolize::Frame;
+
+const MIB: f64 = 1_048_576.0;
+const SECOND_NS: u64 = 1_000_000_000;
+
+fn frame(function: &str, place: Option<(&str, u32)>, module: &str) -> Frame {
+    Frame {
+        function: function.to_owned(),
+        file: place.map(|(file, _)| file.to_owned()),
+        line: place.map(|(_, line)| line),
+        module: module.to_owned(),
+        address: 0x1234,
+        inlined: false,
+    }
+}
+
+fn finding(size_mb: f64, confidence: f64, detail: &str) -> Finding {
+    Finding {
+        pattern: Pattern::Leaks,
+        kind: Kind::HeapGrowth,
+        site: SiteId(1),
+        stack: StackId(1),
+        size_bytes: size_mb * MIB,
+        size_bytes_interval: (size_mb * MIB * 0.9, size_mb * MIB * 1.15),
+        count: (size_mb * 1024.0).ceil(),
+        growth_bytes_per_hour: size_mb * MIB / 2.0,
+        growth_per_hour: size_mb * 512.0,
+        confidence,
+        detail: detail.to_owned(),
+        suggested_fix:
+            "free what parse_request() returns, also on the path that answers 404; the buffer belongs to \
+                        the caller"
+                .to_owned(),
+        first_seen_ns: 600 * SECOND_NS,
+        last_seen_ns: 7800 * SECOND_NS,
+        evidence: vec![
+            Evidence {
+                what: "blocks born after start-up that were freed".to_owned(),
+                value: "0 of 4,100".to_owned(),
+            },
+            Evidence { what: "growth in every third of the run".to_owned(), value: "yes".to_owned() },
+        ],
+    }
+}
+
+fn c_stack() -> Vec<Frame> {
+    let mut accept = frame("accept_one", Some(("/build/server/src/net/server.c", 142)), "server");
+    accept.inlined = true;
+    vec![
+        frame("malloc", None, "libmemguard.so"),
+        frame("strdup", None, "libc.so.6"),
+        accept,
+        frame("accept_loop", Some(("/build/server/src/net/server.c", 160)), "server"),
+        frame("main", Some(("/build/server/src/main.c", 20)), "server"),
+        frame("__libc_start_call_main", None, "libc.so.6"),
+        frame("__libc_start_main", None, "libc.so.6"),
+        frame("_start", None, "server"),
+    ]
+}
+
+fn cpp_stack() -> Vec<Frame> {
+    let std_frame =
+        |function: &str| frame(function, Some(("/usr/include/c++/12/bits/stl_vector.h", 390)), "server");
+    vec![
+        frame("operator new", None, "libstdc++.so.6"),
+        std_frame("std::allocator_traits<std::allocator<app::Order> >::allocate"),
+        std_frame("std::_Vector_base<app::Order, std::allocator<app::Order> >::_M_allocate"),
+        std_frame("std::vector<app::Order, std::allocator<app::Order> >::push_back"),
+        frame("app::Book::insert", None, "server"),
+        frame("server+0x4a10", None, "server"),
+        frame("start_thread", None, "libc.so.6"),
+    ]
+}
+
+/// A service with three findings, one of them too unsure to be shown.
+fn service() -> ReportInput {
+    let lost = BTreeMap::from([("ring_full".to_owned(), 1200), ("unwinder_busy".to_owned(), 0)]);
+    ReportInput {
+        created_at: 1_763_790_000.125,
+        usd_per_gb_hour: USD_PER_GB_HOUR_DEFAULT,
+        session: SessionInput {
+            id: "20251122-0537-7f3a".to_owned(),
+            name: "server".to_owned(),
+            command: vec!["/usr/local/bin/server".to_owned(), "--port".to_owned(), "80".to_owned()],
+            host: "db1".to_owned(),
+            started_at: 1_763_782_200.0,
+            ended_at: Some(1_763_790_000.0),
+            exit: Some(Exit { code: None, signal: Some(9) }),
+        },
+        processes: vec![
+            ProcessInput {
+                pid: 4242,
+                ppid: 1,
+                exe: "/usr/local/bin/server".to_owned(),
+                started_at: 1_763_782_200.0,
+                ended_at: Some(1_763_790_000.0),
+                rss_start_bytes: 20 << 20,
+                rss_peak_bytes: 440 << 20,
+                rss_last_bytes: 432 << 20,
+                exit: Some(Exit { code: None, signal: Some(9) }),
+                lost,
+                stacks: StackCounts { complete: 310, truncated: 4, lost: 0 },
+            },
+            ProcessInput {
+                pid: 4250,
+                ppid: 4242,
+                exe: "/bin/sh".to_owned(),
+                started_at: 1_763_782_230.0,
+                ended_at: Some(1_763_782_231.0),
+                rss_start_bytes: 1 << 20,
+                rss_peak_bytes: 3 << 20,
+                rss_last_bytes: 3 << 20,
+                exit: Some(Exit { code: Some(0), signal: None }),
+                ..ProcessInput::default()
+            },
+        ],
+        overhead: OverheadInput {
+            hook_cpu_percent: Some(0.21),
+            collector_cpu_percent: Some(0.1),
+            memory_bytes: Some(6 << 20),
+            sample_bytes: 524_288,
+        },
+        memory: MemoryInput {
+            growth_bytes: 412.0 * MIB,
+            explained: vec![
+                ExplainedInput { what: "allocator-held free memory".to_owned(), bytes: 20.0 * MIB },
+                ExplainedInput { what: "heap".to_owned(), bytes: 380.0 * MIB },
+                ExplainedInput { what: "unexplained".to_owned(), bytes: 12.0 * MIB },
+            ],
+        },
+        findings: vec![
+            FindingInput {
+                finding: finding(
+                    12.5,
+                    0.72,
+                    "12.5 MiB in 12,800 blocks, growing since 10 min after the start",
+                ),
+                stack: c_stack(),
+                process: 0,
+            },
+            FindingInput {
+                finding: finding(367.0, 0.97, "367 MiB in 375,808 blocks, none freed since start-up"),
+                stack: cpp_stack(),
+                process: 0,
+            },
+            FindingInput {
+                finding: finding(900.0, 0.31, "may be a cache that is still filling"),
+                stack: vec![frame("server+0x77", None, "server")],
+                process: 0,
+            },
+        ],
+    }
+}
+
+/// A service that is healthy and still runs.
+fn healthy() -> ReportInput {
+    let mut input = service();
+    input.findings.clear();
+    input.session.ended_at = None;
+    input.session.exit = None;
+    input.processes.truncate(1);
+    input.processes[0].ended_at = None;
+    input.processes[0].exit = None;
+    input.processes[0].lost.clear();
+    input.processes[0].stacks = StackCounts { complete: 310, truncated: 0, lost: 0 };
+    input.overhead.collector_cpu_percent = None;
+    input
+}
+
+fn shown(input: &ReportInput) -> Report {
+    filter(assemble(input), memguard_report::MIN_CONFIDENCE_DEFAULT)
+}
+
+fn golden(name: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(actual == expected, "{name} differs; expected:\n{expected}\nfound:\n{actual}");
+}
+
+#[test]
+fn golden_files() {
+    golden("service.json", &render_json(&assemble(&service())));
+    golden("healthy.json", &render_json(&shown(&healthy())));
+    golden("service.txt", &render_text(&shown(&service()), TextOptions::default()));
+    golden("service-wide.txt", &render_text(&shown(&service()), TextOptions { columns: 140, colour: false }));
+    golden(
+        "service-colour.txt",
+        &render_text(&shown(&service()), TextOptions { columns: 100, colour: true }),
+    );
+    golden("healthy.txt", &render_text(&shown(&healthy()), TextOptions::default()));
+    golden("service-summary.txt", &render_summary(&shown(&service()), SummaryOptions::default()));
+    golden("healthy-summary.txt", &render_summary(&shown(&healthy()), SummaryOptions::default()));
+}
+
+/// Goal: documents follow the published schema. Method: validate the golden JSON, and see that the schema
+/// refuses documents that break it.
+#[test]
+fn json_follows_schema() {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/report.schema.json");
+    let schema = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for input in [service(), healthy()] {
+        let document = serde_json::to_value(assemble(&input)).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&document)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+    let document = serde_json::to_value(assemble(&service())).unwrap();
+    let breakages: [(&str, serde_json::Value); 7] = [
+        ("/schema", "memguard.report/2".into()),
+        ("/stamp", "xyz".into()),
+        ("/findings/0/confidence", 1.5.into()),
+        ("/findings/0/pattern", "gossip".into()),
+        ("/findings/0/stack/0/line", 0.into()),
+        ("/processes/0/lost/ring_full", (-1).into()),
+        ("/session/exit/signal", "KILL".into()),
+    ];
+    for (path, value) in breakages {
+        let mut broken = document.clone();
+        *broken.pointer_mut(path).unwrap() = value;
+        assert!(!validator.is_valid(&broken), "{path}");
+    }
+    for path in ["stamp", "findings", "overhead", "session", "total_estimated_cost_usd_per_month"] {
+        let mut broken = document.clone();
+        broken.as_object_mut().unwrap().remove(path);
+        assert!(!validator.is_valid(&broken), "{path}");
+    }
+}
+
+/// Goal: a stored report reads back as it was; others are refused with the reason.
+#[test]
+fn stored_reports_are_read() {
+    let report = assemble(&service());
+    let json = render_json(&report);
+    assert_eq!(read_report(json.as_bytes()).unwrap(), report);
+    assert!(matches!(read_report(b"{\"sch"), Err(ReadError::NotJson(_))));
+    assert!(matches!(read_report(b"[1]"), Err(ReadError::NoSchema)));
+    assert!(matches!(read_report(b"{\"a\": 1}"), Err(ReadError::NoSchema)));
+    assert!(matches!(read_report(b"{\"schema\": \"memguard.report/1\"}"), Err(ReadError::Malformed(_))));
+    let other = json.replace("memguard.report/1", "memguard.report/2");
+    match read_report(other.as_bytes()) {
+        Err(ReadError::OtherSchema { found }) => assert_eq!(found, "memguard.report/2"),
+        result => panic!("{result:?}"),
+    }
+    let newer = json.replacen('{', "{ \"added_later\": true,", 1);
+    assert_eq!(read_report(newer.as_bytes()).unwrap(), report);
+}
+
+/// Goal: order, cost and stamp follow from the facts alone, not from the order in which they came.
+#[test]
+fn assembly_is_deterministic() {
+    let input = service();
+    let report = assemble(&input);
+    let mut reversed = input;
+    reversed.findings.reverse();
+    assert_eq!(assemble(&reversed), report);
+    let weights: Vec<f64> =
+        report.findings.iter().map(|finding| finding.size_mb * finding.confidence).collect();
+    assert!(weights.is_sorted_by(|left, right| left >= right), "{weights:?}");
+    // 367 MiB at 0.97 and 0.10 USD per GiB and hour.
+    let cost = report.findings[0].cost_usd_per_month;
+    assert!((cost - 367.0 / 1024.0 * 0.97 * 0.10 * 720.0).abs() < 0.01, "{cost}");
+    assert_eq!(report.findings[0].location, "app::Book::insert (server)");
+    assert_eq!(report.findings[2].location, "server.c:142");
+}
+
+/// Goal: the filter drops the unsure and makes sums and stamp anew.
+#[test]
+fn filter_recomputes() {
+    let all = assemble(&service());
+    let sure = filter(all.clone(), 0.9);
+    assert_eq!(sure.findings.len(), 1);
+    assert_ne!(sure.stamp, all.stamp);
+    assert!(sure.total_estimated_cost_usd_per_month < all.total_estimated_cost_usd_per_month);
+    assert_eq!(filter(all.clone(), 0.0), all);
+}
+
+/// Goal: no line is wider than the terminal, whatever its width; numbers that are none do no harm.
+#[test]
+fn text_fits() {
+    let mut input = service();
+    input.findings[0].finding.growth_bytes_per_hour = f64::NAN;
+    input.findings[0].finding.size_bytes_interval = (f64::NEG_INFINITY, f64::INFINITY);
+    let report = assemble(&input);
+    for columns in 40..200 {
+        let text = render_text(&report, TextOptions { columns, colour: false });
+        let summary = render_summary(&report, SummaryOptions { columns, colour: false });
+        for line in text.lines().chain(summary.lines()) {
+            assert!(line.chars().count() <= columns, "{columns}: {line}");
+            assert!(!line.ends_with(' '), "{columns}: {line}");
+        }
+        assert!((3..=10).contains(&summary.lines().count()));
+    }
+    assert_eq!(read_report(render_json(&report).as_bytes()).unwrap(), report);
+}
