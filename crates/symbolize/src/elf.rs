@@ -35,6 +35,7 @@ struct SectionHeader {
     executable: bool,
     offset: u64,
     stored_size: u64,
+    inflated_size: u64,
     compression: CompressionFormat,
 }
 
@@ -77,12 +78,15 @@ impl ElfFile {
         if header.compression == CompressionFormat::None {
             return Section::paged(Arc::clone(&self.source), header.offset, header.stored_size);
         }
-        if header.size > inflated_bytes_max {
+        if header.inflated_size > inflated_bytes_max {
             return None;
         }
         let data = self.source.read(header.offset, header.stored_size)?;
-        let compressed =
-            CompressedData { format: header.compression, data: &data, uncompressed_size: header.size };
+        let compressed = CompressedData {
+            format: header.compression,
+            data: &data,
+            uncompressed_size: header.inflated_size,
+        };
         let bytes = compressed.decompress().ok()?.into_owned();
         self.source.hold(bytes.len() as u64);
         Some(Section::whole(bytes))
@@ -116,6 +120,7 @@ fn header<'data>(section: &impl ObjectSection<'data>) -> Option<SectionHeader> {
         executable,
         offset: range.offset,
         stored_size: range.compressed_size,
+        inflated_size: range.uncompressed_size,
         compression: range.format,
     })
 }
