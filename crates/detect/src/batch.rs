@@ -45,7 +45,7 @@ impl Batch {
     /// Factor on the age a process must reach before growth at this rate means a leak.
     pub fn patience(&self, bytes_per_s: f64, fill_bytes_per_s: f64) -> f64 {
         let busy = if self.cpu_share.is_some_and(|share| share > BUSY) { 6.0 } else { 1.0 };
-        let broad = (self.breadth / BREADTH).powi(2).clamp(1.0, 10.0);
+        let broad = (self.breadth / BREADTH).powi(2).clamp(1.0, 40.0);
         let fast = (bytes_per_s / fill_bytes_per_s).clamp(1.0, 10.0);
         busy * broad * fast
     }

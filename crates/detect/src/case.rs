@@ -21,6 +21,14 @@ const CAP_UNCONFIRMED: f64 = 0.7;
 const CAP_GROWTH: f64 = 0.85;
 /// Looks, as a share of the window, that count as separate.
 const LOOK_GAP_SHARE: f64 = 0.04;
+/// From the window, which leaves out start-up, to the span it stands for.
+const WINDOW_TO_SPAN: f64 = 1.0 / 0.9;
+/// Support that a look needs to open a case.
+const SUPPORT_TO_OPEN: f64 = 0.5;
+/// Support that a look needs to count as one more that agrees; below it is neutral.
+const SUPPORT_TO_COUNT: f64 = 0.35;
+/// Wealth that refutes the case.
+const LN_WEALTH_REFUTED: f64 = -1.0;
 /// Misses in a row that close a case.
 const MISSES_MAX: u32 = 3;
 
@@ -44,9 +52,9 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Opens a case.
-    pub fn open(suspicion: Suspicion, now_ns: u64) -> Self {
-        Self {
+    /// Opens a case, if the look supports one.
+    pub fn open(suspicion: Suspicion, now_ns: u64) -> Option<Self> {
+        (suspicion.support >= SUPPORT_TO_OPEN).then(|| Self {
             first_seen_ns: now_ns,
             last_seen_ns: now_ns,
             counted: 1,
@@ -58,17 +66,20 @@ impl Case {
             reference_per_s: suspicion.samples_per_s,
             ln_wealth: 0.0,
             last: suspicion,
-        }
+        })
     }
 
-    /// Another look that supports it.
+    /// Another look that does not refute it.
     pub fn support(&mut self, suspicion: Suspicion, site: &Site, config: &DetectConfig, now_ns: u64) {
         self.last_seen_ns = now_ns;
         self.last = suspicion;
-        if self.due(self.counted_at_ns, config, now_ns) && self.bet(site) {
-            self.counted += 1;
+        if self.due(self.counted_at_ns, config, now_ns) {
             self.counted_at_ns = now_ns;
-            self.misses = 0;
+            let grew = self.bet(site);
+            if grew && self.last.support >= SUPPORT_TO_COUNT {
+                self.counted += 1;
+                self.misses = 0;
+            }
         }
     }
 
@@ -85,7 +96,7 @@ impl Case {
             self.misses += 1;
             self.missed_at_ns = now_ns;
         }
-        self.misses >= MISSES_MAX || self.counted < config.looks_to_confirm
+        self.misses >= MISSES_MAX
     }
 
     fn due(&self, since_ns: u64, config: &DetectConfig, now_ns: u64) -> bool {
@@ -113,8 +124,9 @@ impl Case {
 
     /// Probability that this is a leak.
     pub fn confidence(&self, config: &DetectConfig, now_ns: u64) -> f64 {
-        let mature = now_ns as f64 / 1e9 >= self.last.maturity_s;
-        if !mature || self.counted < config.looks_to_confirm || self.misses > 0 && self.ln_wealth < 0.0 {
+        let grown_s = (now_ns as f64 / 1e9).min(WINDOW_TO_SPAN * self.last.window_s);
+        let mature = grown_s >= self.last.maturity_s;
+        if !mature || self.counted < config.looks_to_confirm || self.ln_wealth < LN_WEALTH_REFUTED {
             return CAP_SUSPECT * self.last.support;
         }
         let wealth = (self.ln_wealth / LN_WEALTH_CONFIRMED).clamp(0.0, 1.0);

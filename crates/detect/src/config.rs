@@ -19,6 +19,11 @@ pub struct DetectConfig {
     /// Rate of growth, in bytes per second, above which a young process is more likely filling its data set
     /// than leaking: it must be older by as much as the rate is higher.
     pub fill_bytes_per_s: f64,
+    /// Growth slower than this, in bytes per second, does no harm for hours: it may be watched for longer
+    /// before it is shown, which tells the filling of a cache from a leak.
+    pub slow_bytes_per_s: f64,
+    /// Span of growth that is asked for at a quarter of the slow rate and below, in seconds.
+    pub slow_maturity_s: f64,
     /// Mean sampling interval in bytes; 0 when every allocation is recorded.
     pub sample_interval_bytes: f64,
 }
@@ -34,6 +39,8 @@ impl DetectConfig {
             samples_min: 6,
             leaked_bytes_min: 1_048_576.0,
             fill_bytes_per_s: 8e6,
+            slow_bytes_per_s: 200e3,
+            slow_maturity_s: 3600.0,
             sample_interval_bytes: 524_288.0,
         }
     }
@@ -48,8 +55,17 @@ impl DetectConfig {
             samples_min: 24,
             leaked_bytes_min: 1024.0,
             fill_bytes_per_s: 2e6,
+            slow_bytes_per_s: 0.0,
+            slow_maturity_s: 1.5,
             sample_interval_bytes: 0.0,
         }
+    }
+
+    /// Span of growth at this rate that is asked for before it is shown, in seconds: between the slow rate and
+    /// a quarter of it, from [`Self::maturity_s`] to [`Self::slow_maturity_s`] in equal ratios.
+    pub fn maturity_at(&self, bytes_per_s: f64) -> f64 {
+        let quarters = (self.slow_bytes_per_s / bytes_per_s.max(1e-9)).max(1.0).ln() / 4_f64.ln();
+        self.maturity_s * (self.slow_maturity_s / self.maturity_s).powf(quarters.min(1.0))
     }
 }
 

@@ -32,7 +32,8 @@ pub struct Suspicion {
     pub bytes_per_s: f64,
     /// Growth of objects per second.
     pub count_per_s: f64,
-    /// Probability, from this look alone, that growth goes on undiminished (0.5 to 1).
+    /// Probability, from this look alone, that growth goes on undiminished; below
+    /// one half it is merely not refuted.
     pub support: f64,
     /// Span of time over which growth was seen, in seconds.
     pub window_s: f64,
@@ -42,7 +43,7 @@ pub struct Suspicion {
     pub samples_per_s: f64,
     /// How much burstier than a Poisson process the births are (1 or more).
     pub dispersion: f64,
-    /// Age that the process must have for a finding of 0.5 or more, in seconds.
+    /// Span over which growth must have been seen for a finding of 0.5 or more, in seconds.
     pub maturity_s: f64,
     /// One sentence: what is seen.
     pub detail: String,

@@ -22,8 +22,10 @@ use memguard_sampling::{Estimate, estimate_bytes, estimate_count};
 
 /// Share of the earlier rate that growth must keep up.
 const UNDIMINISHED_SHARE: f64 = 0.7;
-/// Look-by-look probability below which growth is not supported.
-const SUPPORT_MIN: f64 = 0.5;
+/// Probability of undiminished growth below which a look refutes it.
+const SUPPORT_MIN: f64 = 0.15;
+/// Support at which a longer window is preferred to a better-supported one.
+const SUPPORT_CLEAR: f64 = 0.5;
 /// Probability of outliving the window that an object past the age bar must have.
 const OUTLIVE_MIN: f64 = 0.5;
 /// Largest share of a window that may be too young to judge.
@@ -75,7 +77,7 @@ struct Growth<'a> {
 }
 
 impl<'a> Growth<'a> {
-    /// The best-supported window, if any passes.
+    /// The longest window that passes clearly, else the best-supported one that passes at all.
     fn of(model: &ProcessModel, site: &'a Site, config: &DetectConfig, now_ns: u64) -> Option<Self> {
         let startup_ns = (now_ns as f64 * STARTUP_SHARE) as u64;
         let windows = [
@@ -83,10 +85,16 @@ impl<'a> Growth<'a> {
             Window { start_ns: now_ns / 2, now_ns, whole_run: false },
             Window { start_ns: now_ns - now_ns / 4, now_ns, whole_run: false },
         ];
-        windows
-            .into_iter()
-            .filter_map(|window| Self::test(model, site, config, window))
-            .max_by(|a, b| a.support.total_cmp(&b.support))
+        let mut best: Option<Self> = None;
+        for growth in windows.into_iter().filter_map(|window| Self::test(model, site, config, window)) {
+            if growth.support >= SUPPORT_CLEAR {
+                return Some(growth);
+            }
+            if best.as_ref().is_none_or(|best| best.support < growth.support) {
+                best = Some(growth);
+            }
+        }
+        best
     }
 
     fn test(model: &ProcessModel, site: &'a Site, config: &DetectConfig, window: Window) -> Option<Self> {
@@ -160,7 +168,8 @@ impl<'a> Growth<'a> {
             frontier_ns: self.now_ns - self.age_bar_ns,
             samples_per_s: self.survivors.len() as f64 / span_s,
             dispersion: self.cohorts.dispersion(),
-            maturity_s: config.maturity_s * batch.patience(bytes_per_s, config.fill_bytes_per_s),
+            maturity_s: config.maturity_at(bytes_per_s)
+                * batch.patience(bytes_per_s, config.fill_bytes_per_s),
             detail: detail(bytes, count, span_s),
             suggested_fix: suggested_fix(site),
             evidence: self.evidence(site, bytes, batch),

@@ -47,7 +47,9 @@ impl Verdicts {
             (_, site) => !case.miss(site, &config, now_ns),
         });
         for (key, suspicion) in said {
-            self.cases.insert(key, Case::open(suspicion, now_ns));
+            if let Some(case) = Case::open(suspicion, now_ns) {
+                self.cases.insert(key, case);
+            }
         }
         self.findings()
     }
