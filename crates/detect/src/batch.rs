@@ -19,7 +19,7 @@ pub(crate) struct Batch {
 /// A process that uses less of a processor than this is waiting for requests, not working off a job.
 const BUSY: f64 = 0.75;
 /// Places that a leak with its parts grows at; more is a program that builds something.
-const BREADTH: f64 = 5.0;
+const BREADTH: f64 = 3.0;
 
 impl Batch {
     /// Looks at growth after start-up.

@@ -29,8 +29,8 @@ const SUPPORT_TO_OPEN: f64 = 0.5;
 const SUPPORT_TO_COUNT: f64 = 0.35;
 /// Wealth that refutes the case.
 const LN_WEALTH_REFUTED: f64 = -1.0;
-/// Misses in a row that close a case.
-const MISSES_MAX: u32 = 3;
+/// Misses in a row that close a case: a look that refutes it counts twice, a neutral one once.
+const MISSES_MAX: u32 = 6;
 
 /// A suspicion and what became of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,24 +63,30 @@ impl Case {
             missed_at_ns: now_ns,
             frontier_ns: suspicion.frontier_ns,
             first_frontier_ns: suspicion.frontier_ns,
-            reference_per_s: suspicion.samples_per_s,
+            reference_per_s: cautious_rate(&suspicion),
             ln_wealth: 0.0,
             last: suspicion,
         })
     }
 
     /// Another look that does not refute it.
-    pub fn support(&mut self, suspicion: Suspicion, site: &Site, config: &DetectConfig, now_ns: u64) {
+    /// Returns whether the case is to be closed.
+    pub fn support(&mut self, suspicion: Suspicion, site: &Site, config: &DetectConfig, now_ns: u64) -> bool {
         self.last_seen_ns = now_ns;
         self.last = suspicion;
         if self.due(self.counted_at_ns, config, now_ns) {
             self.counted_at_ns = now_ns;
             let grew = self.bet(site);
-            if grew && self.last.support >= SUPPORT_TO_COUNT {
+            if self.ln_wealth < LN_WEALTH_REFUTED {
+                self.rebase();
+            } else if grew && self.last.support >= SUPPORT_TO_COUNT {
                 self.counted += 1;
                 self.misses = 0;
+            } else {
+                self.misses += 1;
             }
         }
+        self.misses >= MISSES_MAX
     }
 
     /// A look that does not. Returns whether the case is to be closed.
@@ -93,7 +99,7 @@ impl Case {
             return true;
         }
         if self.due(self.missed_at_ns.max(self.counted_at_ns), config, now_ns) {
-            self.misses += 1;
+            self.misses += 2;
             self.missed_at_ns = now_ns;
         }
         self.misses >= MISSES_MAX
@@ -114,24 +120,32 @@ impl Case {
         let below = |at_ns: u64| site.live().partition_point(|sample| sample.born_ns < at_ns);
         let fresh = (below(frontier_ns) - below(self.frontier_ns)) as f64;
         let span_s = (frontier_ns - self.frontier_ns) as f64 / 1e9;
-        // The rate at which a suspicion arises is a lucky one: bet on a little less.
-        let kept = 0.9 * self.reference_per_s;
+        let kept = self.reference_per_s;
         let halved = 0.5 * self.reference_per_s;
         self.ln_wealth += (fresh * (kept / halved).ln() - (kept - halved) * span_s) / self.last.dispersion;
         self.frontier_ns = frontier_ns;
         fresh > 0.0
     }
 
+    /// Growth goes on, but at another rate than was bet on: start over from here.
+    fn rebase(&mut self) {
+        self.counted = 1;
+        self.ln_wealth = 0.0;
+        self.reference_per_s = cautious_rate(&self.last);
+        self.first_frontier_ns = self.frontier_ns;
+    }
+
     /// Probability that this is a leak.
     pub fn confidence(&self, config: &DetectConfig, now_ns: u64) -> f64 {
         let grown_s = (now_ns as f64 / 1e9).min(WINDOW_TO_SPAN * self.last.window_s);
         let mature = grown_s >= self.last.maturity_s;
-        if !mature || self.counted < config.looks_to_confirm || self.ln_wealth < LN_WEALTH_REFUTED {
+        if !mature || self.counted < config.looks_to_confirm {
             return CAP_SUSPECT * self.last.support;
         }
         let wealth = (self.ln_wealth / LN_WEALTH_CONFIRMED).clamp(0.0, 1.0);
         // Growth seen for as long again as it took to be suspected.
-        let lasted = self.frontier_ns as f64 / self.first_frontier_ns.max(1) as f64 - 1.0;
+        let since_ns = self.first_frontier_ns.max((config.maturity_s * 0.5e9) as u64);
+        let lasted = self.frontier_ns as f64 / since_ns as f64 - 1.0;
         let confidence = 0.5 + 0.1 * wealth + 0.1 * lasted.clamp(0.0, 1.0);
         if wealth >= 1.0 && lasted >= 1.0 {
             let further = (lasted / 3.0).clamp(0.0, 1.0) * self.last.support;
@@ -139,4 +153,11 @@ impl Case {
         }
         confidence.min(CAP_UNCONFIRMED)
     }
+}
+
+/// A rate that growth has at least: a suspicion arises when births happened to be many, so the estimate at
+/// that moment is a lucky one; one standard error less is bet on.
+fn cautious_rate(suspicion: &Suspicion) -> f64 {
+    let samples = suspicion.samples_per_s * suspicion.window_s / suspicion.dispersion;
+    suspicion.samples_per_s * (1.0 - 1.0 / samples.max(4.0).sqrt())
 }

@@ -40,7 +40,8 @@ impl Cohorts {
     /// cohorts, and more than 60 % of the number that evenly thrown births would occupy.
     pub fn spread(&self) -> bool {
         let cohorts = self.len() as f64;
-        let expected = cohorts * (1.0 - (-self.total() / cohorts).exp());
+        let events = self.total() / self.dispersion();
+        let expected = cohorts * (1.0 - (-events / cohorts).exp());
         self.occupied() >= 4 && self.occupied() as f64 > 0.6 * expected
     }
 
@@ -58,6 +59,16 @@ impl Cohorts {
         let late: f64 = self.counts.iter().rev().take(third).sum();
         let early = self.total() - late;
         rate_ratio_above(late, third as f64, early, (self.len() - third) as f64, share, self.dispersion())
+    }
+
+    /// Probability that the last quarter grows at more than `share` of the rate of the quarter before it:
+    /// sees a second wave of warm-up die away, which the run as a whole hides.
+    pub fn undiminished_lately(&self, share: f64) -> f64 {
+        let quarter = self.len() / 4;
+        let mut from_end = self.counts.iter().rev();
+        let late: f64 = from_end.by_ref().take(quarter).sum();
+        let before: f64 = from_end.take(quarter).sum();
+        rate_ratio_above(late, 1.0, before, 1.0, share, self.dispersion())
     }
 }
 

@@ -123,8 +123,10 @@ impl<'a> Growth<'a> {
             return None;
         }
         let by_bytes = Cohorts::between(&births, &byte_edges(model, window.start_ns, frontier_ns, many));
-        let mut support =
-            cohorts.undiminished(UNDIMINISHED_SHARE).min(by_bytes.undiminished(UNDIMINISHED_SHARE));
+        let share = UNDIMINISHED_SHARE;
+        // A quiet stretch slows one clock but not both: only when both have slowed lately has growth.
+        let lately = cohorts.undiminished_lately(share).max(by_bytes.undiminished_lately(share));
+        let mut support = cohorts.undiminished(share).min(by_bytes.undiminished(share)).min(lately);
         if !window.whole_run {
             support = support.min(not_slower_than_before(site, window, frontier_ns, &cohorts));
         }

@@ -40,10 +40,7 @@ impl Verdicts {
         }
         let (config, now_ns) = (self.config, self.now_ns);
         self.cases.retain(|key, case| match (said.remove(key), model.site(key.0)) {
-            (Some(suspicion), Some(site)) => {
-                case.support(suspicion, site, &config, now_ns);
-                true
-            }
+            (Some(suspicion), Some(site)) => !case.support(suspicion, site, &config, now_ns),
             (_, site) => !case.miss(site, &config, now_ns),
         });
         for (key, suspicion) in said {

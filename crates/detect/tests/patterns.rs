@@ -186,6 +186,9 @@ fn rates(name: &str, pattern: Pattern, seeds: u64) -> (f64, f64) {
     times.sort_by(f64::total_cmp);
     let median =
         times.get(times.len() / 2).map_or_else(|| "-".to_owned(), |at| format!("{:.0}", at / MINUTE));
+    if std::env::var("TRACE").is_ok() {
+        println!("PATTERN {name}");
+    }
     println!("| {name:36} | {last:.2} | {ever:.2} | {confidence:.2} | {median:>4} |");
     (last, ever)
 }
