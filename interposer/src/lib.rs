@@ -1,1 +1,38 @@
-//! libmemguard.so (skeleton).
+//! libmemguard.so: what runs inside the watched process. In: its calls of malloc and free. Out: records in the
+//! segment. The way of one allocation:
+//!
+//! ```text
+//! hooks/      the exported functions: a countdown or a filter, then a jump to the real one       (hot)
+//!   └─ sample.rs   the countdown ran out: real call, then record                                  (cold)
+//!        ├─ stack.rs     registers -> frames -> a stack's number
+//!        └─ book.rs      live table, totals, ring, page filter
+//! thread.rs   per-thread state            real.rs   the functions we stand before, bootstrap arena
+//! lifecycle.rs start, attach, fork        loader.rs which module is mapped where
+//! ```
+//!
+//! Rules that hold in every file: no allocation from the program's heap, no lock that is waited for, no panic, no
+//! output, errno kept. In doubt the program goes on and the loss is counted.
+#![cfg_attr(not(any(feature = "portable", not(target_arch = "x86_64"))), no_std)]
+
+extern crate alloc;
+
+mod book;
+mod clock;
+mod errno;
+mod filter;
+mod heap;
+mod hooks;
+mod lifecycle;
+mod loader;
+mod mapping;
+mod parachute;
+mod private_stack;
+mod proc_self;
+mod real;
+mod sample;
+mod stack;
+mod sys;
+mod thread;
+
+#[cfg(not(any(feature = "portable", not(target_arch = "x86_64"))))]
+mod bare;

@@ -104,6 +104,11 @@ impl<'a> Control<'a> {
         self.words.get(FIRST_TAKEN).is_some_and(|w| w.swap(1, Ordering::AcqRel) == 0)
     }
 
+    /// Whether some process has the reserved segment.
+    pub fn first_is_taken(&self) -> bool {
+        self.load(FIRST_TAKEN) != 0
+    }
+
     /// Counts a process that goes unwatched.
     pub fn refuse(&self, refusal: Refusal) {
         if let Some(w) = self.words.get(REFUSED + refusal as usize) {

@@ -37,7 +37,7 @@ pub use live_table::{LiveTable, Record};
 pub use losses::{Loss, Losses};
 pub use modules::{BUILD_ID_BYTES_MAX, Module, ModuleInfo, ModuleTable, PATH_BYTES_MAX};
 pub use primitive::AtomicU64;
-pub use ring::{Event, EventKind, Next, Ring, SLOT_WORDS};
+pub use ring::{Dropped, Event, EventKind, Next, Ring, SLOT_WORDS};
 pub use segment::{HeaderWord, Invalid, Segment, State};
 pub use stacks::{FRAME_UNKNOWN_MODULE, Frame, STACK_UNKNOWN, StackEnd, StackShape, StackTable};
 pub use totals::{LIFETIME_BUCKETS, Totals, TotalsTable, lifetime_bucket};

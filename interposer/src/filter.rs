@@ -1,0 +1,66 @@
+//! Interposer: which memory pages may hold a sampled object. In: births and deaths. Out: one byte, asked by every
+//! free of the program.
+//!
+//! One byte per hashed page: the number of sampled objects (or bootstrap blocks) that start in such a page, held at
+//! its maximum once it gets there. Zero means surely none, and the free goes straight on. Sixty-four neighbouring
+//! pages share a cache line, so the table stays in the innermost cache.
+
+use core::sync::atomic::{AtomicU8, Ordering};
+
+/// Pages told apart; the hook shifts by 12 and keeps 16 bits.
+const PAGES: usize = 1 << 16;
+const STICKY: u8 = u8::MAX;
+
+/// The table itself, read by the assembly of the hooks; on whole cache lines.
+#[repr(C, align(64))]
+pub struct Filter([AtomicU8; PAGES]);
+
+/// The one filter of the process.
+pub static FILTER: Filter = Filter([const { AtomicU8::new(0) }; PAGES]);
+
+fn cell(address: u64) -> Option<&'static AtomicU8> {
+    FILTER.0.get((address >> 12) as usize & (PAGES - 1))
+}
+
+/// Whether an object at this address may be sampled.
+#[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
+pub fn may_hold(address: u64) -> bool {
+    cell(address).is_none_or(|c| c.load(Ordering::Relaxed) != 0)
+}
+
+/// An object at this address is sampled from now on. Before the program gets the pointer.
+pub fn add(address: u64) {
+    if let Some(cell) = cell(address) {
+        let step = |n: u8| (n != STICKY).then(|| n + 1);
+        let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
+    }
+}
+
+/// It is not any more.
+pub fn remove(address: u64) {
+    if let Some(cell) = cell(address) {
+        let step = |n: u8| (n != STICKY && n != 0).then(|| n - 1);
+        let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
+    }
+}
+
+/// Every address in this range is to be looked at, for ever.
+pub fn mark(start: u64, bytes: u64) {
+    let mut page = start & !4095;
+    while page < start.wrapping_add(bytes) {
+        if let Some(cell) = cell(page) {
+            cell.store(STICKY, Ordering::Relaxed);
+        }
+        page = page.wrapping_add(4096);
+    }
+}
+
+/// Forgets all objects (a fork child tracks none of its parent's).
+pub fn clear() {
+    for cell in &FILTER.0 {
+        // Reading first keeps pages that were never written shared with the parent.
+        if cell.load(Ordering::Relaxed) != 0 {
+            cell.store(0, Ordering::Relaxed);
+        }
+    }
+}

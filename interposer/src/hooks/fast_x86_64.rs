@@ -1,0 +1,180 @@
+//! Interposer, hooks of the malloc family for x86-64: four instructions, then a jump to the real function, so that
+//! the real function returns straight to the program and sees nothing of us.
+//!
+//! Allocation: subtract the size from the thread's countdown; "below or equal" (unsigned borrow, or exactly zero)
+//! takes the slow path with the caller's stack and frame pointers as further arguments. Free: look at the page's
+//! byte in the filter. Only registers that a call may change anyway are touched; argument registers are not.
+
+use crate::filter::FILTER;
+use crate::{real, sample};
+use core::arch::naked_asm;
+use core::ffi::{c_int, c_void};
+
+/// A hook that counts down: `size` is the register with the size, `sp` and `fp` those in which the slow path expects
+/// the caller's stack pointer (which points at the return address) and frame pointer.
+macro_rules! allocating {
+    ($name:ident, $slow:path, $next:path, size $size:literal, sp $sp:literal, fp $fp:literal,
+     fn($($arg:ident: $ty:ty),*) -> $ret:ty) => {
+        /// See the C standard library's function of this name.
+        ///
+        /// # Safety
+        /// As for that function.
+        #[unsafe(naked)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name($($arg: $ty),*) -> $ret {
+            naked_asm!(
+                "mov rax, qword ptr [rip + memguard_thread@GOTTPOFF]",
+                concat!("sub qword ptr fs:[rax], ", $size),
+                "jbe 2f",
+                "jmp qword ptr [rip + {next}]",
+                "2:",
+                concat!("mov ", $sp, ", rsp"),
+                concat!("mov ", $fp, ", rbp"),
+                "jmp {slow}",
+                next = sym $next,
+                slow = sym $slow,
+            )
+        }
+    };
+}
+
+allocating!(malloc, sample::malloc, real::MALLOC, size "rdi", sp "rsi", fp "rdx", fn(bytes: usize) -> *mut c_void);
+allocating!(valloc, sample::valloc, real::VALLOC, size "rdi", sp "rsi", fp "rdx", fn(bytes: usize) -> *mut c_void);
+allocating!(pvalloc, sample::pvalloc, real::PVALLOC, size "rdi", sp "rsi", fp "rdx", fn(bytes: usize) -> *mut c_void);
+allocating!(memalign, sample::memalign, real::MEMALIGN, size "rsi", sp "rdx", fp "rcx",
+    fn(alignment: usize, bytes: usize) -> *mut c_void);
+allocating!(aligned_alloc, sample::aligned_alloc, real::ALIGNED_ALLOC, size "rsi", sp "rdx", fp "rcx",
+    fn(alignment: usize, bytes: usize) -> *mut c_void);
+allocating!(posix_memalign, sample::posix_memalign, real::POSIX_MEMALIGN, size "rdx", sp "rcx", fp "r8",
+    fn(out: *mut *mut c_void, alignment: usize, bytes: usize) -> c_int);
+
+/// See calloc(3). The product may overflow; then the real function says no.
+///
+/// # Safety
+/// As for calloc.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
+    naked_asm!(
+        "mov rax, rdi",
+        "mul rsi",
+        "jo 3f",
+        "mov rcx, qword ptr [rip + memguard_thread@GOTTPOFF]",
+        "sub qword ptr fs:[rcx], rax",
+        "jbe 2f",
+        "3:",
+        "jmp qword ptr [rip + {next}]",
+        "2:",
+        "mov rdx, rsp",
+        "mov rcx, rbp",
+        "jmp {slow}",
+        next = sym real::CALLOC,
+        slow = sym sample::calloc,
+    )
+}
+
+/// See realloc(3). Takes the slow path if the old block may be sampled or the new one is due.
+///
+/// # Safety
+/// As for realloc.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn realloc(block: *mut c_void, bytes: usize) -> *mut c_void {
+    naked_asm!(
+        "mov rdx, qword ptr [rip + memguard_thread@GOTTPOFF]",
+        "mov rax, rdi",
+        "shr rax, 12",
+        "movzx eax, ax",
+        "lea rcx, [rip + {filter}]",
+        "sub qword ptr fs:[rdx], rsi",
+        "jbe 2f",
+        "cmp byte ptr [rcx + rax], 0",
+        "jne 2f",
+        "jmp qword ptr [rip + {next}]",
+        "2:",
+        "mov rdx, rsp",
+        "mov rcx, rbp",
+        "jmp {slow}",
+        filter = sym FILTER,
+        next = sym real::REALLOC,
+        slow = sym sample::realloc,
+    )
+}
+
+/// See reallocarray(3). As [`realloc`], after the product, which may overflow; then the real function says no.
+///
+/// # Safety
+/// As for reallocarray.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, bytes: usize) -> *mut c_void {
+    naked_asm!(
+        "mov r8, rdx",
+        "mov rax, rsi",
+        "mul rdx",
+        "mov rdx, r8",
+        "jo 3f",
+        "mov r9, qword ptr [rip + memguard_thread@GOTTPOFF]",
+        "sub qword ptr fs:[r9], rax",
+        "jbe 2f",
+        "mov rax, rdi",
+        "shr rax, 12",
+        "movzx eax, ax",
+        "lea rcx, [rip + {filter}]",
+        "cmp byte ptr [rcx + rax], 0",
+        "jne 2f",
+        "3:",
+        "jmp qword ptr [rip + {next}]",
+        "2:",
+        "mov rcx, rsp",
+        "mov r8, rbp",
+        "jmp {slow}",
+        filter = sym FILTER,
+        next = sym real::REALLOCARRAY,
+        slow = sym sample::reallocarray,
+    )
+}
+
+/// A hook that frees: the page filter decides; other arguments stay where they are.
+macro_rules! freeing {
+    ($name:ident, $slow:path, $next:path, fn($($arg:ident: $ty:ty),*)) => {
+        /// See the C standard library's function of this name.
+        ///
+        /// # Safety
+        /// As for that function.
+        #[unsafe(naked)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name($($arg: $ty),*) {
+            naked_asm!(
+                "mov rax, rdi",
+                "shr rax, 12",
+                "movzx eax, ax",
+                "lea rcx, [rip + {filter}]",
+                "cmp byte ptr [rcx + rax], 0",
+                "jne 2f",
+                "jmp qword ptr [rip + {next}]",
+                "2:",
+                "jmp {slow}",
+                filter = sym FILTER,
+                next = sym $next,
+                slow = sym $slow,
+            )
+        }
+    };
+}
+
+freeing!(free, sample::free, real::FREE, fn(block: *mut c_void));
+freeing!(cfree, sample::cfree, real::CFREE, fn(block: *mut c_void));
+freeing!(free_sized, sample::free_sized, real::FREE_SIZED, fn(block: *mut c_void, bytes: usize));
+freeing!(free_aligned_sized, sample::free_aligned_sized, real::FREE_ALIGNED_SIZED,
+    fn(block: *mut c_void, alignment: usize, bytes: usize));
+
+/// See dlclose(3).
+///
+/// # Safety
+/// As for dlclose.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dlclose(handle: *mut c_void) -> c_int {
+    // SAFETY: the program's own argument, passed on.
+    unsafe { sample::dlclose(handle) }
+}

@@ -1,0 +1,10 @@
+//! Interposer, the exported functions. In: the program's calls. Out: the real functions, called with exactly the
+//! program's arguments; and now and then a detour through [`crate::sample`].
+//!
+//! The list of exported names is `interposer/exports.txt`; a test compares it with the built library.
+
+#[cfg(all(not(feature = "portable"), target_arch = "x86_64"))]
+mod fast_x86_64;
+
+#[cfg(not(all(not(feature = "portable"), target_arch = "x86_64")))]
+mod portable;

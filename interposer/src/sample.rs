@@ -1,0 +1,264 @@
+//! Interposer, the slow path of every hook. In: a call whose countdown ran out, or a free of a page that holds sampled
+//! objects. Out: the real call's result, and records.
+//!
+//! Order matters. A birth is booked after the real call and before the program gets the pointer. A death is booked
+//! before the real call. A realloc suspends the old record, calls, and books the death and the new birth, or puts the
+//! record back if the call failed.
+
+use crate::errno::KeepErrno;
+use crate::lifecycle::{self, Attached, Standing};
+use crate::thread::{self, Thread};
+use crate::{book, loader, real, stack};
+use core::ffi::{c_int, c_void};
+use memguard_sampling::{inclusion_probability, next_gap_bytes};
+use memguard_segment::{HeaderWord, Loss, Record};
+
+/// A countdown so large that a thread does not come back here; for processes that go unwatched.
+const NEVER: u64 = 1 << 62;
+/// How far a thread that came before the start-up runs until it looks again.
+const SOON_BYTES: u64 = 64 << 10;
+/// After so many calls that seem to come from within a slow path, that slow path was left by longjmp. Should it
+/// still be there, sampling within it does no harm: its working memory is leased to it.
+const REENTRIES_MAX: u32 = 16;
+
+/// Called when a thread's countdown may have run out and the real allocation is done.
+#[cold]
+#[inline(never)]
+fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
+    let _errno = KeepErrno::new();
+    let block = thread::current();
+    // SAFETY: the calling thread's own block. A signal handler may enter here again and change it; the fields are
+    // plain integers, and `busy_sp` keeps it from more than its countdown.
+    let thread: &mut Thread = unsafe { &mut *block };
+    // Not due: the sum of sizes came here for another reason (a realloc of a sampled block, an absurd size).
+    if (thread.countdown as i64) > 0 {
+        return;
+    }
+    let attached = match lifecycle::standing() {
+        Standing::Attached(attached) => attached,
+        Standing::Attachable => match lifecycle::attach() {
+            Some(attached) => attached,
+            None => return thread.countdown = SOON_BYTES,
+        },
+        Standing::Early => return thread.countdown = SOON_BYTES,
+        Standing::Off => return thread.countdown = NEVER,
+    };
+    if thread.busy_sp != 0 && sp <= thread.busy_sp && thread.reentries < REENTRIES_MAX {
+        // A signal handler that interrupted our slow path, which lies above us on the stack and will set the
+        // countdown itself; or what longjmp left of one that is gone: then this thread is back before long.
+        thread.reentries += 1;
+        thread.countdown = SOON_BYTES;
+        attached.segment.losses().count(Loss::Reentered);
+        return;
+    }
+    thread.busy_sp = sp;
+    thread.reentries = 0;
+    let started_ns = attached.now_ns();
+    let interval_bytes = attached.segment.get(HeaderWord::SampleIntervalBytes);
+    let due = if thread.armed {
+        true
+    } else {
+        // A new thread: its first countdown starts with this allocation.
+        arm(attached, thread, interval_bytes);
+        thread.countdown = thread.countdown.wrapping_sub(size_bytes as u64);
+        (thread.countdown as i64) <= 0
+    };
+    if due {
+        if !address.is_null() {
+            record(attached, thread, address, size_bytes as u64, sp, fp, started_ns);
+        }
+        // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
+        thread.interval_bytes = interval_bytes;
+        thread.countdown = next_gap_bytes(&mut thread.rng, interval_bytes);
+    }
+    attached.segment.add(HeaderWord::HookNs, attached.now_ns().saturating_sub(started_ns));
+    thread.busy_sp = 0;
+}
+
+fn arm(attached: &Attached, thread: &mut Thread, interval_bytes: u64) {
+    thread.number = Thread::next_number();
+    attached.segment.add(HeaderWord::Threads, 1);
+    let seed = attached.seed ^ (u64::from(thread.number) << 32) ^ core::ptr::from_mut(thread) as u64;
+    thread.rng = memguard_sampling::Rng::from_seed(seed);
+    thread.interval_bytes = interval_bytes;
+    thread.countdown = next_gap_bytes(&mut thread.rng, interval_bytes);
+    thread.armed = true;
+}
+
+fn record(
+    attached: &Attached,
+    thread: &mut Thread,
+    address: *mut c_void,
+    size_bytes: u64,
+    sp: u64,
+    fp: u64,
+    now_ns: u64,
+) {
+    // Of the interval with which this countdown was drawn, whatever it is now.
+    let p = inclusion_probability(size_bytes, thread.interval_bytes) as f32;
+    if p <= 0.0 {
+        return;
+    }
+    attached.segment.add(HeaderWord::Samples, 1);
+    let stack = stack::number(attached, thread, sp, fp);
+    book::birth(attached, &Record { address: address as u64, size_bytes, born_ns: now_ns, stack, p });
+}
+
+macro_rules! allocating {
+    ($($name:ident, $next:ident, |$($arg:ident),*| $bytes:expr;)*) => {$(
+        /// Slow path of the hook of this name.
+        ///
+        /// # Safety
+        /// The program's own arguments; `sp` and `fp` as the hook found them.
+        pub unsafe extern "C" fn $name($($arg: usize,)* sp: u64, fp: u64) -> *mut c_void {
+            // SAFETY: the program's own arguments, passed on.
+            let block = unsafe { real::$next.get()($($arg),*) };
+            allocated(block, $bytes, sp, fp);
+            block
+        }
+    )*};
+}
+
+allocating! {
+    malloc, MALLOC, |bytes| bytes;
+    valloc, VALLOC, |bytes| bytes;
+    pvalloc, PVALLOC, |bytes| bytes;
+    memalign, MEMALIGN, |alignment, bytes| bytes;
+    aligned_alloc, ALIGNED_ALLOC, |alignment, bytes| bytes;
+    calloc, CALLOC, |count, bytes| count.wrapping_mul(bytes);
+}
+
+/// Slow path of the hook of this name.
+///
+/// # Safety
+/// The program's own arguments; `sp` and `fp` as the hook found them.
+pub unsafe extern "C" fn posix_memalign(
+    out: *mut *mut c_void,
+    alignment: usize,
+    bytes: usize,
+    sp: u64,
+    fp: u64,
+) -> c_int {
+    // SAFETY: the program's own arguments, passed on.
+    let answer = unsafe { real::POSIX_MEMALIGN.get()(out, alignment, bytes) };
+    // SAFETY: on success there is a pointer at `out`.
+    let block = if answer == 0 { unsafe { *out } } else { core::ptr::null_mut() };
+    allocated(block, bytes, sp, fp);
+    answer
+}
+
+/// Slow path of the hook of this name.
+///
+/// # Safety
+/// The program's own arguments; `sp` and `fp` as the hook found them.
+pub unsafe extern "C" fn realloc(block: *mut c_void, bytes: usize, sp: u64, fp: u64) -> *mut c_void {
+    reallocated(block, bytes, sp, fp, || {
+        // SAFETY: the program's own arguments, passed on.
+        unsafe { real::REALLOC.get()(block, bytes) }
+    })
+}
+
+/// Slow path of the hook of this name.
+///
+/// # Safety
+/// The program's own arguments; `sp` and `fp` as the hook found them.
+pub unsafe extern "C" fn reallocarray(
+    block: *mut c_void,
+    count: usize,
+    bytes: usize,
+    sp: u64,
+    fp: u64,
+) -> *mut c_void {
+    reallocated(block, count.wrapping_mul(bytes), sp, fp, || {
+        // SAFETY: the program's own arguments, passed on.
+        unsafe { real::REALLOCARRAY.get()(block, count, bytes) }
+    })
+}
+
+/// A realloc is a death and a birth, if it succeeds.
+fn reallocated(
+    old: *mut c_void,
+    bytes: usize,
+    sp: u64,
+    fp: u64,
+    call: impl FnOnce() -> *mut c_void,
+) -> *mut c_void {
+    if real::is_bootstrap(old) {
+        // SAFETY: a live bootstrap block of the program (or the loader).
+        return unsafe { real::move_bootstrap(old, bytes) };
+    }
+    let suspended = {
+        let _errno = KeepErrno::new();
+        with_attached(|attached| Some((attached, book::suspend(attached, old as u64)?)))
+    };
+    let new = call();
+    {
+        let _errno = KeepErrno::new();
+        if let Some((attached, record)) = suspended {
+            // Null for a size of zero means freed (glibc); null otherwise means that nothing happened.
+            if new.is_null() && bytes != 0 {
+                book::restore(attached, &record);
+            } else {
+                book::finish(attached, &record, attached.now_ns());
+            }
+        }
+    }
+    allocated(new, bytes, sp, fp);
+    new
+}
+
+fn with_attached<T>(f: impl FnOnce(&'static Attached) -> Option<T>) -> Option<T> {
+    match lifecycle::standing() {
+        Standing::Attached(attached) => f(attached),
+        _ => None,
+    }
+}
+
+/// A free that the filter let through: the block's death is booked if it was sampled. False if the block must not
+/// reach the real allocator.
+#[inline(never)]
+fn freed(block: *mut c_void) -> bool {
+    if real::is_bootstrap(block) {
+        return false;
+    }
+    let _errno = KeepErrno::new();
+    with_attached(|attached| {
+        book::death(attached, block as u64);
+        Some(())
+    });
+    true
+}
+
+macro_rules! freeing {
+    ($($name:ident, $next:ident, |$block:ident $(, $arg:ident)*|;)*) => {$(
+        /// Slow path of the hook of this name.
+        ///
+        /// # Safety
+        /// The program's own arguments.
+        pub unsafe extern "C" fn $name($block: *mut c_void $(, $arg: usize)*) {
+            if freed($block) {
+                // SAFETY: the program's own arguments, passed on.
+                unsafe { real::$next.get()($block $(, $arg)*) }
+            }
+        }
+    )*};
+}
+
+freeing! {
+    free, FREE, |block|;
+    cfree, CFREE, |block|;
+    free_sized, FREE_SIZED, |block, bytes|;
+    free_aligned_sized, FREE_ALIGNED_SIZED, |block, alignment, bytes|;
+}
+
+/// The hook of this name.
+///
+/// # Safety
+/// The program's own argument.
+pub unsafe fn dlclose(handle: *mut c_void) -> c_int {
+    // SAFETY: the program's own argument, passed on.
+    let answer = unsafe { real::DLCLOSE.get()(handle) };
+    // Afterwards: only now may something else be mapped there.
+    loader::note_closing();
+    answer
+}
