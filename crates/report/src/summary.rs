@@ -53,13 +53,15 @@ pub fn render_summary(report: &Report, options: SummaryOptions) -> String {
 }
 
 fn line(page: &mut Page, finding: &ReportFinding) {
-    let held = match counted(&finding.pattern, finding.count) {
-        Some(counted) => format!("{}, {counted}", size(finding.size_mb)),
-        None => size(finding.size_mb),
-    };
-    let rest = format!("  {}, {held}, {}", finding.kind, certainty(finding.confidence));
+    let rest = format!("  {}, {}, {}", finding.kind, held(finding), certainty(finding.confidence));
     let place = elided(&finding.location, page.columns() / 2);
     page.line(&[(QUIET, MARK), (PLAIN, "  "), (STRONG, &place), (PLAIN, &rest)]);
+}
+
+/// What is scarce: bytes of memory, else the number of things.
+fn held(finding: &ReportFinding) -> String {
+    let is_counted = !matches!(finding.pattern.as_str(), "leaks" | "caches" | "cycles" | "mappings");
+    counted(&finding.pattern, finding.count).filter(|_| is_counted).unwrap_or_else(|| size(finding.size_mb))
 }
 
 fn overhead(report: &Report) -> String {

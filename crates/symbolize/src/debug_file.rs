@@ -86,3 +86,44 @@ fn crc32(source: &Source) -> Option<u32> {
     }
     Some(!crc)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::Command;
+
+    use super::*;
+
+    fn run(command: &mut Command) {
+        assert!(command.output().unwrap().status.success(), "{command:?}");
+    }
+
+    /// Goal: the file shared by `dwz` is found where the link says, relative or by build-id, and verified.
+    #[test]
+    fn alt_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("a.c"), "int main(void) { return 0; }").unwrap();
+        for (name, flag) in [("alt", "-g"), ("program", "-O1")] {
+            run(Command::new("gcc")
+                .args([flag, "-Wl,--build-id"])
+                .arg(path("a.c"))
+                .arg("-o")
+                .arg(path(name)));
+        }
+        let id = ElfFile::open(&path("alt")).unwrap().build_id.unwrap();
+        fs::write(path("link"), [b"alt\0", id.as_slice()].concat()).unwrap();
+        let section = format!(".gnu_debugaltlink={}", path("link").display());
+        run(Command::new("objcopy").arg("--add-section").arg(section).arg(path("program")));
+        let program = ElfFile::open(&path("program")).unwrap();
+        assert_eq!(find_alt_file(&program, &[]).unwrap().build_id, Some(id.clone()));
+
+        let by_id = build_id_path(&path("debug"), &id).unwrap();
+        fs::create_dir_all(by_id.parent().unwrap()).unwrap();
+        fs::rename(path("alt"), &by_id).unwrap();
+        assert!(find_alt_file(&program, &[]).is_none());
+        assert_eq!(find_alt_file(&program, &[path("debug")]).unwrap().source().path(), by_id);
+        fs::copy(path("program"), &by_id).unwrap();
+        assert!(find_alt_file(&program, &[path("debug")]).is_none(), "another build-id");
+    }
+}

@@ -109,6 +109,20 @@ impl Symbolizer {
         frames.into_iter().next().unwrap_or_else(|| Frame::unnamed(module, address))
     }
 
+    /// [`Symbolizer::resolve`] for many addresses; the answers come in the order of the questions. Looks them
+    /// up in the order of modules and addresses, so that a huge file is read once from front to back where
+    /// single questions in a random order would read parts of it again and again.
+    pub fn resolve_all(&mut self, questions: &[(&ModuleRef, u64, bool)]) -> Vec<Vec<Frame>> {
+        let mut order: Vec<usize> = (0..questions.len()).collect();
+        order.sort_by_key(|index| questions[*index]);
+        let mut answers = vec![Vec::new(); questions.len()];
+        for index in order {
+            let (module, address, is_return_address) = questions[index];
+            answers[index] = self.resolve(module, address, is_return_address);
+        }
+        answers
+    }
+
     /// What has been done and is held.
     pub fn stats(&self) -> SymbolizerStats {
         SymbolizerStats { modules: self.modules.len() as u64, held_bytes: self.held_bytes(), ..self.stats }
@@ -211,10 +225,9 @@ fn assemble(
         let inlined = index != outermost;
         let unnamed = || Frame::unnamed(module, address).function;
         let function = match (debug.function.as_deref().map(demangle), &symbol) {
-            // A plain DWARF name lacks the namespace that the symbol has.
-            (Some(plain), Some(symbol)) if !inlined && symbol.ends_with(&format!("::{plain}")) => {
-                symbol.clone()
-            }
+            // A plain name in DWARF may lack the namespace that the symbol has, or be an alias that only the
+            // library itself uses (`__GI___libc_malloc`). Where DWARF has a qualified name, that is fuller.
+            (Some(plain), Some(symbol)) if !inlined && !plain.contains("::") => symbol.clone(),
             (Some(function), _) => function,
             (None, Some(symbol)) if !inlined => symbol.clone(),
             (None, _) => unnamed(),

@@ -9,7 +9,7 @@ use std::process::Command;
 use memguard_symbolize::{Frame, FrameRole, ModuleRef, Symbolizer, SymbolizerOptions, location_index, role};
 use tempfile::TempDir;
 
-const C_SOURCE: &str = r#"
+const C_SOURCE: &str = r"
 #include <stdlib.h>
 void *volatile keep[8];
 static inline __attribute__((always_inline)) void *take(unsigned n) {
@@ -24,9 +24,9 @@ int main(int argc, char **argv) {
     load_user((unsigned)argc); /* mark: main */
     return 0;
 }
-"#;
+";
 
-const CPP_SOURCE: &str = r#"
+const CPP_SOURCE: &str = r"
 #include <cstdlib>
 #include <vector>
 namespace shop {
@@ -45,9 +45,9 @@ int main(int argc, char **) {
     book.insert(shop::Order{argc});
     return book.all.empty();
 }
-"#;
+";
 
-const RUST_SOURCE: &str = r#"
+const RUST_SOURCE: &str = r"
 mod shop {
     #[inline(never)]
     fn note_order(count: usize) { std::hint::black_box(count); }
@@ -67,7 +67,7 @@ fn main() {
     book.insert(&std::env::args().count());
     std::process::exit(book.len() as i32 - 1);
 }
-"#;
+";
 
 /// A directory with one compiled program.
 struct Program {
@@ -352,6 +352,25 @@ fn rust_both_manglings() {
     }
 }
 
+/// Goal: the C library's functions go by the names that programs call.
+#[test]
+fn libc_names() {
+    let program = Program::c(&["-g", "-static"]);
+    let address = program.return_address("<load_user", "malloc");
+    let output = Command::new("nm").arg(&program.path).output().unwrap();
+    let symbols = String::from_utf8(output.stdout).unwrap();
+    let malloc = symbols.lines().find(|line| line.ends_with(" malloc")).unwrap();
+    let malloc = u64::from_str_radix(malloc.split(' ').next().unwrap(), 16).unwrap();
+    let mut symbolizer = program.symbolizer();
+    for frames in
+        symbolizer.resolve_all(&[(&program.module(), malloc, false), (&program.module(), malloc + 8, true)])
+    {
+        assert_eq!(frames.last().unwrap().function, "malloc");
+        assert_eq!(role(frames.last().unwrap()), FrameRole::Allocator);
+    }
+    program.assert_c_frames(&symbolizer.resolve(&program.module(), address, true), "static");
+}
+
 /// Goal: garbage gives unnamed frames, never a panic. Method: cut files off, flip bits, overwrite runs.
 #[test]
 fn garbage_files() {
@@ -411,6 +430,13 @@ fn bounds_hold() {
             let frames = symbolizer.resolve(&program.module(), address, true);
             program.assert_c_frames(&frames, "under tight bounds");
         }
+    }
+    let modules = programs.each_ref().map(Program::module);
+    let addresses = programs.each_ref().map(|program| program.return_address("<load_user", "malloc"));
+    let order = [2, 0, 1, 0, 2];
+    let questions = order.map(|index: usize| (&modules[index], addresses[index], true));
+    for (index, frames) in order.iter().zip(symbolizer.resolve_all(&questions)) {
+        programs[*index].assert_c_frames(&frames, "all at once");
     }
     let stats = symbolizer.stats();
     assert!(stats.modules <= 2 && stats.held_bytes <= 1, "{stats:?}");

@@ -17,17 +17,19 @@ pub fn render(page: &mut Page, report: &Report) {
         }
         page.gap();
     }
-    page.paragraph("Watching cost ", STRONG, PLAIN, &overhead(&report.overhead));
+    page.paragraph("Watching cost  ", STRONG, PLAIN, &overhead(&report.overhead));
 }
 
-/// `0.2 % CPU in the program, 0.1 % beside it, 6 MiB; one heap sample in 512 KiB`.
-pub fn overhead(overhead: &Overhead) -> String {
-    let percent =
-        |value: Option<f64>| value.map_or("not measured".to_owned(), |value| format!("{} %", number(value)));
+/// `0.2 % CPU in the program, 0.1 % CPU beside it, 6 MiB; one heap sample in 512 KiB`.
+fn overhead(overhead: &Overhead) -> String {
+    let cpu = |value: Option<f64>| match value {
+        Some(value) => format!("{} % CPU", number(value)),
+        None => "CPU not measured".to_owned(),
+    };
     let mut text = format!(
-        "{} CPU in the program, {} beside it",
-        percent(overhead.hook_cpu_percent),
-        percent(overhead.collector_cpu_percent)
+        "{} in the program, {} beside it",
+        cpu(overhead.hook_cpu_percent),
+        cpu(overhead.collector_cpu_percent)
     );
     if let Some(memory_mb) = overhead.memory_mb {
         text = format!("{text}, {}", size(memory_mb));

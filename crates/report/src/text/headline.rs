@@ -2,7 +2,7 @@
 //! In: the document. Out: the first lines of the page.
 
 use super::words::fate;
-use super::{BAD, GOOD, PLAIN, QUIET, STRONG, verdict, watched};
+use super::{BAD, GOOD, PLAIN, QUIET, STRONG, certainties, verdict, watched};
 use crate::document::Report;
 use crate::paragraph::{Page, elided};
 use crate::units::{dollars, size};
@@ -13,6 +13,9 @@ const OVERVIEW_MAX: usize = 5;
 pub fn render(page: &mut Page, report: &Report) {
     let style = if report.findings.is_empty() { GOOD } else { BAD };
     page.paragraph("", PLAIN, style, &verdict(report));
+    if !report.findings.is_empty() {
+        page.paragraph("", PLAIN, PLAIN, &certainties(report));
+    }
     let session = &report.session;
     let ending = fate(session.exit, session.ended_at.is_some());
     page.paragraph("", PLAIN, PLAIN, &format!("{}, {ending}", watched(report)));

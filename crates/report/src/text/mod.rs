@@ -10,7 +10,7 @@ mod style;
 mod words;
 
 pub(crate) use style::{BAD, GOOD, PLAIN, QUIET, STRONG};
-pub(crate) use words::{certainty, verdict, watched};
+pub(crate) use words::{certainties, certainty, verdict, watched};
 
 use crate::document::Report;
 use crate::paragraph::Page;

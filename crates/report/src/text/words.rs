@@ -28,6 +28,21 @@ pub fn watched(report: &Report) -> String {
     )
 }
 
+/// `1 almost certain, 2 likely`: the findings by how sure they are.
+pub fn certainties(report: &Report) -> String {
+    let mut counts: Vec<(&'static str, usize)> = Vec::new();
+    let mut confidences: Vec<f64> = report.findings.iter().map(|finding| finding.confidence).collect();
+    confidences.sort_by(|left, right| right.total_cmp(left));
+    for words in confidences.into_iter().map(certainty) {
+        match counts.last_mut() {
+            Some((last, count)) if *last == words => *count += 1,
+            _ => counts.push((words, 1)),
+        }
+    }
+    let parts: Vec<String> = counts.iter().map(|(words, count)| format!("{count} {words}")).collect();
+    parts.join(", ")
+}
+
 /// How sure, in words.
 pub fn certainty(confidence: f64) -> &'static str {
     match confidence {
@@ -43,6 +58,7 @@ pub fn certainty(confidence: f64) -> &'static str {
 pub fn fate(exit: Option<Exit>, ended: bool) -> String {
     match exit {
         Some(Exit { signal: Some(signal), .. }) => match signal_name(signal) {
+            Some("KILL") => "killed by signal 9 (KILL): out of memory, or an impatient supervisor".to_owned(),
             Some(name) => format!("killed by signal {signal} ({name})"),
             None => format!("killed by signal {signal}"),
         },
