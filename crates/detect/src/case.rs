@@ -28,7 +28,7 @@ const SUPPORT_TO_OPEN: f64 = 0.5;
 /// Support that a look needs to count as one more that agrees; below it is neutral.
 const SUPPORT_TO_COUNT: f64 = 0.35;
 /// Wealth that refutes the case.
-const LN_WEALTH_REFUTED: f64 = -1.0;
+const LN_WEALTH_REFUTED: f64 = -2.0;
 /// Misses in a row that close a case: a look that refutes it counts twice, a neutral one once.
 const MISSES_MAX: u32 = 6;
 

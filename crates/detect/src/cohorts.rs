@@ -3,6 +3,9 @@
 
 use statrs::function::beta::beta_reg;
 
+/// Fewest survivors in the last half for which its two quarters are compared: fewer say nothing.
+const LATELY_MIN: f64 = 16.0;
+
 /// Survivors per cohort.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cohorts {
@@ -68,6 +71,9 @@ impl Cohorts {
         let mut from_end = self.counts.iter().rev();
         let late: f64 = from_end.by_ref().take(quarter).sum();
         let before: f64 = from_end.take(quarter).sum();
+        if late + before < LATELY_MIN {
+            return 1.0;
+        }
         rate_ratio_above(late, 1.0, before, 1.0, share, self.dispersion())
     }
 }

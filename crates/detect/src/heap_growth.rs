@@ -24,8 +24,6 @@ use memguard_sampling::{Estimate, estimate_bytes, estimate_count};
 const UNDIMINISHED_SHARE: f64 = 0.7;
 /// Probability of undiminished growth below which a look refutes it.
 const SUPPORT_MIN: f64 = 0.15;
-/// Support at which a longer window is preferred to a better-supported one.
-const SUPPORT_CLEAR: f64 = 0.5;
 /// Probability of outliving the window that an object past the age bar must have.
 const OUTLIVE_MIN: f64 = 0.5;
 /// Largest share of a window that may be too young to judge.
@@ -77,7 +75,7 @@ struct Growth<'a> {
 }
 
 impl<'a> Growth<'a> {
-    /// The longest window that passes clearly, else the best-supported one that passes at all.
+    /// The longest window that is not refuted, with the support of the best one.
     fn of(model: &ProcessModel, site: &'a Site, config: &DetectConfig, now_ns: u64) -> Option<Self> {
         let startup_ns = (now_ns as f64 * STARTUP_SHARE) as u64;
         let windows = [
@@ -85,16 +83,10 @@ impl<'a> Growth<'a> {
             Window { start_ns: now_ns / 2, now_ns, whole_run: false },
             Window { start_ns: now_ns - now_ns / 4, now_ns, whole_run: false },
         ];
-        let mut best: Option<Self> = None;
-        for growth in windows.into_iter().filter_map(|window| Self::test(model, site, config, window)) {
-            if growth.support >= SUPPORT_CLEAR {
-                return Some(growth);
-            }
-            if best.as_ref().is_none_or(|best| best.support < growth.support) {
-                best = Some(growth);
-            }
-        }
-        best
+        let mut passing = windows.into_iter().filter_map(|window| Self::test(model, site, config, window));
+        let mut longest = passing.next()?;
+        longest.support = passing.fold(longest.support, |best, other| best.max(other.support));
+        Some(longest)
     }
 
     fn test(model: &ProcessModel, site: &'a Site, config: &DetectConfig, window: Window) -> Option<Self> {
@@ -143,7 +135,7 @@ impl<'a> Growth<'a> {
 
     fn suspicion(&self, site: &Site, config: &DetectConfig, batch: Batch) -> Option<Suspicion> {
         let interval = config.sample_interval_bytes;
-        // All mature objects born after start-up are leaked, also those from before the window.
+        // What is leaked: the objects of the window that are past the age bar.
         let bytes = estimate_bytes(self.survivors.iter().map(sized), interval);
         if bytes.low < config.leaked_bytes_min {
             return None;

@@ -185,6 +185,9 @@ fn rates(name: &str, case: Case, seeds: u64) -> (f64, f64) {
     let (mut last, mut ever, mut confidence, mut first) = (0.0, 0.0, 0.0, Vec::new());
     for seed in 0..seeds {
         let outcome = case(&mut Rng::from_seed(seed));
+        if std::env::var("TRACE").is_ok() {
+            println!("END {name} {seed}");
+        }
         last += f64::from(u8::from(outcome.last >= 0.5)) / seeds as f64;
         ever += f64::from(u8::from(outcome.ever >= 0.5)) / seeds as f64;
         confidence += outcome.last / seeds as f64;
