@@ -2,7 +2,8 @@
 """What MemGuard costs: paired runs of the same workload, with and without it, and counts of instructions.
 
 Every round runs a workload once under each variant, in a changing order; a ratio compares two runs of one round, and the
-table shows the median over the rounds with a bootstrap 95 % confidence interval. Beside it stands the ratio of executed
+table shows the median over the rounds with a bootstrap 95 % confidence interval. What a variant costs when the program
+does nothing (its start and its end) is measured by itself and taken off, except in "whole CPU". Beside it stands the ratio of executed
 instructions (Valgrind's callgrind) on a shorter version of the workload: it repeats exactly on noisy machines.
 
 A variant is a prefix of the command and an environment:
@@ -129,13 +130,15 @@ def main() -> int:
     options = parse_options()
     with tempfile.TemporaryDirectory(prefix="memguard-bench-") as scratch:
         setup = prepare(options, pathlib.Path(scratch))
+        workloads = chosen_workloads(options)
+        start_and_end = {} if options.no_time else measure_start_and_end(setup, options)
         results = []
-        for workload in chosen_workloads(options):
+        for workload in workloads:
             print(f"{workload.name} ...", file=sys.stderr, flush=True)
-            results.append(measure_workload(setup, workload, options))
+            results.append(measure_workload(setup, workload, start_and_end, options))
     machine = describe_machine(setup)
-    print_table(results, machine, setup)
-    path = store(results, machine, options)
+    print_table(results, start_and_end, machine, setup)
+    path = store(results, start_and_end, machine, options)
     print(f"\nRaw data: {os.path.relpath(path)}")
     return 1 if options.check and any(row["verdict"] == "missed" for row in results) else 0
 
@@ -255,7 +258,24 @@ def make_variants(
 # ---- Measuring -------------------------------------------------------------------------------------------------------
 
 
-def measure_workload(setup: Setup, workload: Workload, options: argparse.Namespace) -> dict:
+NOTHING = Workload("true", ("/bin/true",), 1, 1, 1.0)
+
+
+def measure_start_and_end(setup: Setup, options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """What each variant costs when the program does nothing: a launcher's start, its report at the end, the loading of a
+    library. A run of a fifth of a second pays it whole, a service that runs for a month does not."""
+    order = random.Random(SEED)
+    rounds = []
+    for _ in range(options.pairs + 3):
+        shuffled = order.sample(setup.variants, len(setup.variants))
+        rounds.append({v.name: run_command(setup, NOTHING, v, 1) for v in shuffled})
+    return {
+        v.name: {what: statistics.median(r[v.name][what] for r in rounds[3:]) for what in ("cpu_s", "wall_s")}
+        for v in setup.variants
+    }
+
+
+def measure_workload(setup: Setup, workload: Workload, start_and_end: dict, options: argparse.Namespace) -> dict:
     size = workload.size // 3 if options.quick else workload.size
     rounds = []
     if not options.no_time:
@@ -272,7 +292,7 @@ def measure_workload(setup: Setup, workload: Workload, options: argparse.Namespa
             if variant.name != "again":
                 count = count_redis if workload.service else count_instructions
                 instructions[variant.name] = count(setup, workload, variant)
-    return summarise(workload, setup, size, rounds, instructions)
+    return summarise(workload, setup, size, rounds, instructions, start_and_end)
 
 
 def run_command(setup: Setup, workload: Workload, variant: Variant, size: int) -> dict:
@@ -423,15 +443,17 @@ def peak_kb(pid: int) -> int:
 
 
 def stop(process: subprocess.Popen) -> None:
-    """Asks the process to end; after ten seconds ends it and its descendants by pid."""
+    """Asks the process to end; what is left of it and its descendants after ten seconds is ended by pid."""
+    members = tree(process.pid)
     process.terminate()
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        for pid in reversed(tree(process.pid)):
-            with contextlib.suppress(OSError):
+    for pid in members:
+        # The session, which is the process's own, tells a survivor from another process that got its number.
+        with contextlib.suppress(OSError):
+            if os.getsid(pid) == process.pid:
                 os.kill(pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
 
 
 # ---- Judging ---------------------------------------------------------------------------------------------------------
@@ -444,12 +466,19 @@ def bootstrap(values: list[float], draws: int = 2000) -> tuple[float, float, flo
     return statistics.median(values), medians[int(draws * 0.025)], medians[int(draws * 0.975)]
 
 
-def summarise(workload: Workload, setup: Setup, size: int, rounds: list[dict], instructions: dict) -> dict:
+def summarise(
+    workload: Workload, setup: Setup, size: int, rounds: list[dict], instructions: dict, start_and_end: dict
+) -> dict:
     ratios: dict[str, dict] = {}
     for variant in setup.variants[1:]:
         entry = {}
         for what in ("cpu_s", "wall_s") if rounds else ():
-            entry[what] = bootstrap([r[variant.name][what] / r["plain"][what] for r in rounds])
+            # A service is measured between its start and its end; from the others these are taken off.
+            off = 0.0 if workload.service else start_and_end[variant.name][what]
+            plain_off = 0.0 if workload.service else start_and_end["plain"][what]
+            whole = [(r[variant.name][what], r["plain"][what]) for r in rounds]
+            entry[what] = bootstrap([ours / plain for ours, plain in whole])
+            entry["net_" + what] = bootstrap([(ours - off) / (plain - plain_off) for ours, plain in whole])
         if rounds:
             entry["peak_extra_kb"] = statistics.median(r[variant.name]["peak_kb"] - r["plain"]["peak_kb"] for r in rounds)
             entry["wall_extra_per_item_s"] = statistics.median(
@@ -479,7 +508,7 @@ def summarise(workload: Workload, setup: Setup, size: int, rounds: list[dict], i
 def verdict(workload: Workload, ratios: dict) -> str:
     """met: within the target. missed: beyond it, by the whole interval. unclear: the interval spans the target."""
     words = set()
-    for what in ("cpu_s", "wall_s"):
+    for what in ("net_cpu_s", "net_wall_s"):
         if what in ratios:
             middle, low, _ = ratios[what]
             words.add("met" if middle <= workload.target else "missed" if low > workload.target else "unclear")
@@ -489,15 +518,16 @@ def verdict(workload: Workload, ratios: dict) -> str:
     return "missed" if "missed" in words else "unclear" if "unclear" in words else "met" if words else ""
 
 
-def print_table(results: list[dict], machine: dict, setup: Setup) -> None:
+def print_table(results: list[dict], start_and_end: dict, machine: dict, setup: Setup) -> None:
     print(f"\n{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, {machine['libc']}\n")
-    print("| workload | variant | CPU × plain | 95 % | wall × plain | 95 % | instructions × plain | × forward | peak memory, MiB more | target | |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    print("| workload | variant | whole CPU × plain | CPU × plain | 95 % | wall × plain | 95 % | instructions × plain | × forward | peak memory, MiB more | target | |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for row in results:
         for variant in setup.variants[1:]:
             ratios = row["ratios"][variant.name]
             cells = [row["workload"], variant.name]
-            for what in ("cpu_s", "wall_s"):
+            cells.append(f"{ratios['cpu_s'][0]:.3f}" if "cpu_s" in ratios else "")
+            for what in ("net_cpu_s", "net_wall_s"):
                 if what in ratios:
                     middle, low, high = ratios[what]
                     cells += [f"{middle:.3f}", f"{low:.3f} to {high:.3f}"]
@@ -514,6 +544,10 @@ def print_table(results: list[dict], machine: dict, setup: Setup) -> None:
             else:
                 cells += ["", ""]
             print("| " + " | ".join(cells) + " |")
+    for name, cost in start_and_end.items():
+        if name not in ("plain", "again"):
+            more = [f"{(cost[what] - start_and_end['plain'][what]) * 1e3:+.2f} ms" for what in ("cpu_s", "wall_s")]
+            print(f"\nstart and end of a program that does nothing, under {name}: {more[0]} CPU, {more[1]} wall", end="")
     for row in results:
         for name, ratios in row["ratios"].items():
             if row["per_item"] and name != "again" and "wall_extra_per_item_s" in ratios:
@@ -559,7 +593,7 @@ def describe_machine(setup: Setup) -> dict:
     }
 
 
-def store(results: list[dict], machine: dict, options: argparse.Namespace) -> pathlib.Path:
+def store(results: list[dict], start_and_end: dict, machine: dict, options: argparse.Namespace) -> pathlib.Path:
     now = datetime.datetime.now(datetime.timezone.utc)
     label = re.sub(r"[^A-Za-z0-9_.-]+", "-", options.label or ("quick" if options.quick else "run"))
     path = options.out
@@ -577,6 +611,7 @@ def store(results: list[dict], machine: dict, options: argparse.Namespace) -> pa
         "pairs": options.pairs,
         "quick": options.quick,
         "machine": machine,
+        "start_and_end": start_and_end,
         "results": results,
     }
     path.write_text(json.dumps(data, indent=1) + "\n")
