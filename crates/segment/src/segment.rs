@@ -146,6 +146,12 @@ impl<'a> Segment<'a> {
         Ok(Self { words, layout })
     }
 
+    /// The segment in words that [`Segment::open`] has checked against this layout before. Whatever its header says
+    /// by now, no access leaves the words.
+    pub fn with_layout(words: Words<'a>, layout: &Layout) -> Self {
+        Self { words: words.get(..layout.words).unwrap_or(words), layout: *layout }
+    }
+
     /// What it holds room for.
     pub fn layout(&self) -> &Layout {
         &self.layout

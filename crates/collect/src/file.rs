@@ -1,0 +1,49 @@
+//! Collect, files: maps a session's files as shared atomic words, and makes them.
+
+use memguard_segment::Words;
+use memmap2::{MmapMut, MmapOptions};
+use nix::fcntl::posix_fallocate;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// A file mapped shared.
+#[derive(Debug)]
+pub struct SharedFile {
+    map: MmapMut,
+}
+
+impl SharedFile {
+    /// Maps an existing file, for reading and writing. Symbolic links are not followed.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file =
+            OpenOptions::new().read(true).write(true).custom_flags(nix::libc::O_NOFOLLOW).open(path)?;
+        Self::map(&file)
+    }
+
+    /// Makes a file of `bytes` zeros with all its blocks reserved, so that no later write to it can fail, and maps it.
+    pub fn create(path: &Path, bytes: usize) -> io::Result<Self> {
+        let file =
+            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        posix_fallocate(&file, 0, bytes as i64).map_err(io::Error::from).and_then(|()| Self::map(&file)).inspect_err(|_| {
+            // Nothing half-made is left behind; the error that is reported is the first.
+            let _ = std::fs::remove_file(path);
+        })
+    }
+
+    fn map(file: &File) -> io::Result<Self> {
+        // SAFETY: the mapping is used as atomic words only (`words`), for which concurrent writers are allowed. A
+        // process that truncates the file under us could end us with SIGBUS; the directory is ours alone (0700).
+        let map = unsafe { MmapOptions::new().map_mut(file)? };
+        Ok(Self { map })
+    }
+
+    /// The file as atomic words.
+    pub fn words(&self) -> Words<'_> {
+        let (start, bytes) = (self.map.as_ptr(), self.map.len());
+        // SAFETY: a page-aligned shared mapping of `bytes` bytes that lives as long as `self`; every access to it in
+        // this program is through these atomics.
+        unsafe { std::slice::from_raw_parts(start.cast(), bytes / 8) }
+    }
+}

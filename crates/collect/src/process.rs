@@ -1,0 +1,269 @@
+//! Collect, one process: reads its segment. In: a segment file. Out: readings, stacks, modules, losses.
+
+use crate::file::SharedFile;
+use crate::live::LiveObjects;
+use memguard_model::{LIFETIME_BUCKETS, LifetimeHistogram, Reading, StackId, StackTotals};
+use memguard_segment::{HeaderWord, Invalid, Layout, Loss, Module, Next, Segment, StackEnd, State};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a writer may leave its event unfinished before its slot is taken away.
+const UNFINISHED_MAX: Duration = Duration::from_secs(1);
+/// The table is scanned at least this often, to be sure.
+const SCAN_INTERVAL_MAX: Duration = Duration::from_secs(60);
+/// Scanning takes at most one part in this many of the time.
+const SCAN_SHARE: u32 = 100;
+
+/// Why a segment cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be opened or mapped.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It is not a segment of ours, or damaged.
+    #[error("{0}")]
+    Invalid(#[from] Invalid),
+}
+
+/// The frames of a stack, innermost first, as module index and address in the module's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackFrames {
+    /// `(module, address)`; the module is [`memguard_segment::FRAME_UNKNOWN_MODULE`] for an absolute address.
+    pub frames: Vec<(u16, u64)>,
+    /// How the walk ended; `None` if the frames were not recorded.
+    pub end: Option<StackEnd>,
+}
+
+/// How well the stacks of a process's samples came out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StackStatistics {
+    /// Samples taken.
+    pub samples: u64,
+    /// Walked to the thread's start.
+    pub complete: u64,
+    /// Cut at the frame limit.
+    pub truncated: u64,
+    /// Ended at something that could not be unwound.
+    pub incomplete: u64,
+    /// Not walked at all.
+    pub missing: u64,
+}
+
+/// Reads one process's segment, again and again.
+#[derive(Debug)]
+pub struct ProcessReader {
+    file: SharedFile,
+    layout: Layout,
+    live: LiveObjects,
+    /// Loss counters that mean "the ring is not the whole story" at the last scan.
+    losses_at_scan: u64,
+    must_scan: bool,
+    scanned: Option<Instant>,
+    scan_cost: Duration,
+    unfinished_since: Option<Instant>,
+    corrupt_events: u64,
+}
+
+impl ProcessReader {
+    /// Opens a segment file.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let file = SharedFile::open(path)?;
+        let layout = *Segment::open(file.words())?.layout();
+        Ok(Self {
+            file,
+            layout,
+            live: LiveObjects::default(),
+            losses_at_scan: 0,
+            must_scan: true,
+            scanned: None,
+            scan_cost: Duration::ZERO,
+            unfinished_since: None,
+            corrupt_events: 0,
+        })
+    }
+
+    fn segment(&self) -> Segment<'_> {
+        Segment::with_layout(self.file.words(), &self.layout)
+    }
+
+    /// Whether a process has taken the segment and filled its header.
+    pub fn is_active(&self) -> bool {
+        matches!(self.segment().state(), State::Active | State::Ended)
+    }
+
+    /// Process id as the process sees itself.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.segment().get(HeaderWord::Pid)).unwrap_or(0)
+    }
+
+    /// Its parent's process id when it attached.
+    pub fn parent_pid(&self) -> i32 {
+        i32::try_from(self.segment().get(HeaderWord::ParentPid)).unwrap_or(0)
+    }
+
+    /// When it attached, seconds since 1970.
+    pub fn started_at(&self) -> f64 {
+        self.segment().get(HeaderWord::OriginRealtimeNs) as f64 / 1e9
+    }
+
+    /// Zero of the process clock on `CLOCK_MONOTONIC`, in ns.
+    pub fn origin_ns(&self) -> u64 {
+        self.segment().get(HeaderWord::OriginMonotonicNs)
+    }
+
+    /// Path of the program file.
+    pub fn exe(&self) -> String {
+        let mut text = [0; 4096];
+        let n = self.segment().exe(&mut text);
+        String::from_utf8_lossy(&text[..n]).into_owned()
+    }
+
+    /// Time spent in the sampling path so far, in ns.
+    pub fn hook_ns(&self) -> u64 {
+        self.segment().get(HeaderWord::HookNs)
+    }
+
+    /// Mean bytes between samples now.
+    pub fn sample_interval_bytes(&self) -> u64 {
+        self.segment().get(HeaderWord::SampleIntervalBytes)
+    }
+
+    /// Size of the segment, in bytes.
+    pub fn segment_bytes(&self) -> u64 {
+        self.layout.bytes() as u64
+    }
+
+    /// Every cause of loss with its count, zeros included.
+    pub fn losses(&self) -> Vec<(&'static str, u64)> {
+        let losses = self.segment().losses();
+        let mut all: Vec<_> = Loss::ALL.iter().map(|(loss, name)| (*name, losses.get(*loss))).collect();
+        all.push(("event_corrupt", self.corrupt_events));
+        all
+    }
+
+    /// How the stacks came out.
+    pub fn stack_statistics(&self) -> StackStatistics {
+        let segment = self.segment();
+        let losses = segment.losses();
+        let (complete, truncated, incomplete) = (
+            segment.get(HeaderWord::StacksComplete),
+            losses.get(Loss::StackTruncated),
+            losses.get(Loss::StackIncomplete),
+        );
+        let samples = segment.get(HeaderWord::Samples);
+        let missing = samples.saturating_sub(complete).saturating_sub(truncated).saturating_sub(incomplete);
+        StackStatistics { samples, complete, truncated, incomplete, missing }
+    }
+
+    /// The frames of a stack.
+    pub fn stack(&self, stack: StackId) -> StackFrames {
+        let mut frames = Vec::new();
+        let mut end = None;
+        if let Some(stacks) = self.segment().stacks() {
+            end = stacks.shape(stack.0).and_then(|shape| shape.end);
+            stacks.for_each_frame(stack.0, |frame| frames.push((frame.module(), frame.address())));
+        }
+        StackFrames { frames, end }
+    }
+
+    /// A module that frames refer to.
+    pub fn module(&self, index: u16) -> Option<Module> {
+        self.segment().modules().get(index)
+    }
+
+    /// Looks at the process. `now_ns` is `CLOCK_MONOTONIC`; `is_over` says that the process has ended, so nothing is
+    /// under way any more and everything is read to the end.
+    pub fn read(&mut self, now_ns: u64, is_over: bool) -> Reading {
+        let lost = self.drain(is_over);
+        if lost != self.losses_at_scan {
+            self.must_scan = true;
+        }
+        let scanned = self.scan_if_due(lost, is_over);
+        let live = (scanned || !self.must_scan).then(|| self.live.all());
+        Reading {
+            at_ns: now_ns.saturating_sub(self.origin_ns()),
+            totals: self.totals(),
+            live,
+            rss_bytes: None,
+        }
+    }
+
+    /// Takes what the ring has; returns the count of all events that never came through it.
+    fn drain(&mut self, is_over: bool) -> u64 {
+        let segment = Segment::with_layout(self.file.words(), &self.layout);
+        let ring = segment.ring();
+        let mut abandoned = 0;
+        // Bounded: a process that writes faster than we read must not keep us here.
+        for _ in 0..2 * ring.capacity() {
+            match ring.pop() {
+                Next::Event(event) => {
+                    self.live.apply(&event);
+                    self.unfinished_since = None;
+                }
+                Next::Corrupt => {
+                    self.corrupt_events += 1;
+                    self.unfinished_since = None;
+                }
+                Next::Empty => break,
+                Next::Unfinished => {
+                    let since = *self.unfinished_since.get_or_insert_with(Instant::now);
+                    if !is_over && since.elapsed() < UNFINISHED_MAX {
+                        break;
+                    }
+                    ring.abandon();
+                    abandoned += 1;
+                    self.unfinished_since = None;
+                }
+            }
+        }
+        self.corrupt_events += abandoned;
+        segment.losses().get(Loss::RingFull) + segment.losses().get(Loss::EventAbandoned) + self.corrupt_events
+    }
+
+    /// Reads the live table if the copy is not to be trusted, unless that was just done at some expense.
+    fn scan_if_due(&mut self, lost: u64, is_over: bool) -> bool {
+        let rest = self.scan_cost * SCAN_SHARE;
+        let age = self.scanned.map(|at| at.elapsed());
+        let due = self.must_scan || age.is_none_or(|age| age > SCAN_INTERVAL_MAX);
+        if !(is_over || due && age.is_none_or(|age| age >= rest)) {
+            return false;
+        }
+        let started = Instant::now();
+        let segment = Segment::with_layout(self.file.words(), &self.layout);
+        self.live.scan(&segment.live());
+        self.scanned = Some(Instant::now());
+        self.scan_cost = started.elapsed();
+        self.losses_at_scan = lost;
+        self.must_scan = false;
+        true
+    }
+
+    fn totals(&self) -> Vec<StackTotals> {
+        let segment = self.segment();
+        let (Some(stacks), totals) = (segment.stacks(), segment.totals()) else { return Vec::new() };
+        let of = |stack: u32| {
+            let t = totals.get(stack).filter(|t| t.births != 0)?;
+            let mut lifetimes: LifetimeHistogram = [0; LIFETIME_BUCKETS];
+            for (to, from) in lifetimes.iter_mut().zip(t.lifetimes) {
+                *to = u32::try_from(from).unwrap_or(u32::MAX);
+            }
+            Some(StackTotals {
+                stack: StackId(stack),
+                births: t.births,
+                deaths: t.deaths,
+                born_count: t.born_count,
+                died_count: t.died_count,
+                born_bytes: t.born_bytes,
+                died_bytes: t.died_bytes,
+                lifetimes,
+            })
+        };
+        (0..stacks.capacity()).filter(|s| *s == 0 || stacks.exists(*s)).filter_map(of).collect()
+    }
+
+    /// Number of live objects in the copy.
+    pub fn live_objects(&self) -> usize {
+        self.live.len()
+    }
+}
