@@ -1,13 +1,14 @@
 //! Symbolize: what an ELF file consists of, without its contents.
 //! In: a path. Out: its sections by name, build-id and links to separate debug files.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use object::read::{CompressedData, CompressionFormat, Object, ObjectSection, ReadCache};
 
 use crate::section::Section;
-use crate::source::Source;
+use crate::source::{Cursor, Source};
 
 /// Sections beyond this count are not looked at (a linked program has a few dozen).
 const SECTIONS_MAX: usize = 4096;
@@ -42,9 +43,27 @@ struct SectionHeader {
 impl ElfFile {
     /// Reads the headers. `None` if it is no ELF file of this machine's byte order.
     pub fn open(path: &Path) -> Option<Self> {
-        let source = Arc::new(Source::open(path)?);
+        Self::parse(&Arc::new(Source::open(path)?))
+    }
+
+    /// The small ELF file that some distributions pack into `.gnu_debugdata` of stripped programs: it names
+    /// the functions that are not exported. At most `unpacked_bytes_max` long.
+    pub fn open_mini(&self, unpacked_bytes_max: u64) -> Option<Self> {
+        let header = self.header(".gnu_debugdata")?;
+        if header.stored_size > unpacked_bytes_max {
+            return None;
+        }
+        let packed = self.source.read(header.offset, header.stored_size)?;
+        let mut bytes = Vec::new();
+        let unpacked = lzma_rust2::XzReader::new(packed.as_slice(), false);
+        unpacked.take(unpacked_bytes_max).read_to_end(&mut bytes).ok()?;
+        self.source.hold(bytes.len() as u64);
+        Self::parse(&Arc::new(Source::unpacked(bytes, self.source.path())))
+    }
+
+    fn parse(source: &Arc<Source>) -> Option<Self> {
         // A temporary cache: it keeps every block it reads, and all are dropped at the end of this function.
-        let cache = ReadCache::new(source.file());
+        let cache = ReadCache::new(Cursor::new(source));
         let file = object::File::parse(&cache).ok()?;
         if file.format() != object::BinaryFormat::Elf
             || file.is_little_endian() != cfg!(target_endian = "little")
@@ -58,7 +77,7 @@ impl ElfFile {
         let debug_alt_link =
             file.gnu_debugaltlink().ok().flatten().map(|(path, id)| (path.to_vec(), id.to_vec()));
         let is_64 = file.is_64();
-        Some(Self { sections, build_id, debug_link, debug_alt_link, is_64, source: Arc::clone(&source) })
+        Some(Self { sections, build_id, debug_link, debug_alt_link, is_64, source: Arc::clone(source) })
     }
 
     /// The open file.
@@ -78,7 +97,7 @@ impl ElfFile {
         if header.compression == CompressionFormat::None {
             return Section::paged(Arc::clone(&self.source), header.offset, header.stored_size);
         }
-        if header.inflated_size > inflated_bytes_max {
+        if header.inflated_size.max(header.stored_size) > inflated_bytes_max {
             return None;
         }
         let data = self.source.read(header.offset, header.stored_size)?;

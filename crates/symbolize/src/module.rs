@@ -11,11 +11,14 @@ use crate::elf::ElfFile;
 use crate::frame::ModuleRef;
 use crate::symbols::SymbolIndex;
 
+/// Largest `.gnu_debugdata` after unpacking, in bytes.
+const MINI_BYTES_MAX: u64 = 64 << 20;
+
 /// A module whose file exists and is the one that was recorded.
 pub struct Module {
     elf: Arc<ElfFile>,
     debug_file: OnceCell<Option<Arc<ElfFile>>>,
-    symbols: OnceCell<Option<SymbolIndex>>,
+    symbols: OnceCell<Vec<SymbolIndex>>,
     debug_info: OnceCell<Option<DebugInfo>>,
 }
 
@@ -41,7 +44,8 @@ impl Module {
 
     /// The raw name of the function that covers `address`, from the symbol tables alone.
     pub fn symbol(&self, address: u64, debug_dirs: &[PathBuf]) -> Option<String> {
-        self.symbols.get_or_init(|| self.read_symbols(debug_dirs)).as_ref()?.name(address)
+        let tables = self.symbols.get_or_init(|| self.read_symbols(debug_dirs));
+        tables.iter().find_map(|table| table.name(address))
     }
 
     /// The functions at `address`, innermost first, from debug information; empty if there is none.
@@ -72,11 +76,16 @@ impl Module {
             + debug_info.map_or(0, DebugInfo::alt_held_bytes)
     }
 
-    /// The fullest table there is: the program's own, that of its debug file, or its dynamic symbols.
-    fn read_symbols(&self, debug_dirs: &[PathBuf]) -> Option<SymbolIndex> {
-        SymbolIndex::read(&self.elf, ".symtab", ".strtab")
-            .or_else(|| SymbolIndex::read(self.debug_file(debug_dirs)?, ".symtab", ".strtab"))
-            .or_else(|| SymbolIndex::read(&self.elf, ".dynsym", ".dynstr"))
+    /// The fullest table there is: the program's own, or that of its debug file; else what is left in a
+    /// stripped file: its dynamic symbols, and the functions that a mini debug file names besides.
+    fn read_symbols(&self, debug_dirs: &[PathBuf]) -> Vec<SymbolIndex> {
+        let full = SymbolIndex::read(&self.elf, ".symtab", ".strtab")
+            .or_else(|| SymbolIndex::read(self.debug_file(debug_dirs)?, ".symtab", ".strtab"));
+        if let Some(full) = full {
+            return vec![full];
+        }
+        let mini = || SymbolIndex::read(&self.elf.open_mini(MINI_BYTES_MAX)?, ".symtab", ".strtab");
+        SymbolIndex::read(&self.elf, ".dynsym", ".dynstr").into_iter().chain(mini()).collect()
     }
 
     fn debug_file(&self, debug_dirs: &[PathBuf]) -> Option<&Arc<ElfFile>> {

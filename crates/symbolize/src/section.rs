@@ -9,6 +9,9 @@ use crate::source::Source;
 /// Bytes read at once. Small enough that visiting every unit header of a huge file holds little.
 const CHUNK_BYTES: usize = 16 * 1024;
 
+/// Longest section that is read: the table of its pieces takes 24 bytes for each.
+const LEN_MAX: u64 = 16 << 30;
+
 /// Numbers every byte of every section ever opened, so that an offset id names one section only.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -31,7 +34,7 @@ enum Bytes {
 impl Section {
     /// The section at `offset` of `source`, nothing read yet. `None` if it does not lie within the file.
     pub fn paged(source: Arc<Source>, offset: u64, len: u64) -> Option<Self> {
-        if offset.checked_add(len)? > source.len() {
+        if offset.checked_add(len)? > source.len() || len > LEN_MAX {
             return None;
         }
         let len = usize::try_from(len).ok()?;

@@ -1,20 +1,27 @@
 //! Symbolize: a file read by position.
-//! In: a path. Out: bytes on demand, never mapped: a file that shrinks while it is read gives an error
+//! In: a path, or bytes that were packed inside another file. Out: bytes on demand, never mapped: a file that shrinks while it is read gives an error
 //! where a mapping would give a SIGBUS, and the collector must survive everything it looks at.
 
 use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// An open regular file, with the number of its bytes that are held in memory.
+/// An open regular file or an unpacked one, with the number of its bytes that are held in memory.
 #[derive(Debug)]
 pub struct Source {
-    file: File,
+    origin: Origin,
     path: PathBuf,
     len: u64,
-    modified: (i64, i64),
     held_bytes: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Origin {
+    /// With the time of its last modification when it was opened: seconds, nanoseconds.
+    File(File, (i64, i64)),
+    Memory(Box<[u8]>),
 }
 
 impl Source {
@@ -27,17 +34,18 @@ impl Source {
         let file = File::open(path).ok()?;
         let metadata = file.metadata().ok()?;
         Some(Self {
-            file,
+            origin: Origin::File(file, (metadata.mtime(), metadata.mtime_nsec())),
             path: path.to_owned(),
             len: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
             held_bytes: AtomicU64::new(0),
         })
     }
 
-    /// The open file, for header parsing.
-    pub fn file(&self) -> &File {
-        &self.file
+    /// A file that was unpacked from another one, which was opened at `path`.
+    pub fn unpacked(bytes: Vec<u8>, path: &Path) -> Self {
+        let len = bytes.len() as u64;
+        let origin = Origin::Memory(bytes.into_boxed_slice());
+        Self { origin, path: path.to_owned(), len, held_bytes: AtomicU64::new(len) }
     }
 
     /// Where it was opened.
@@ -52,9 +60,9 @@ impl Source {
 
     /// Whether the file's content was changed in place since it was opened.
     pub fn changed(&self) -> bool {
-        self.file
-            .metadata()
-            .map_or(true, |now| now.len() != self.len || (now.mtime(), now.mtime_nsec()) != self.modified)
+        let Origin::File(file, modified) = &self.origin else { return false };
+        file.metadata()
+            .map_or(true, |now| now.len() != self.len || (now.mtime(), now.mtime_nsec()) != *modified)
     }
 
     /// Reads `len` bytes at `offset`. Refuses ranges outside the file before it reserves memory for them.
@@ -62,9 +70,17 @@ impl Source {
         if offset.checked_add(len)? > self.len {
             return None;
         }
-        let mut bytes = vec![0; usize::try_from(len).ok()?];
-        self.file.read_exact_at(&mut bytes, offset).ok()?;
-        Some(bytes)
+        match &self.origin {
+            Origin::File(file, _) => {
+                let mut bytes = vec![0; usize::try_from(len).ok()?];
+                file.read_exact_at(&mut bytes, offset).ok()?;
+                Some(bytes)
+            }
+            Origin::Memory(bytes) => {
+                let start = usize::try_from(offset).ok()?;
+                Some(bytes.get(start..start + usize::try_from(len).ok()?)?.to_vec())
+            }
+        }
     }
 
     /// Books `bytes` as held in memory on behalf of this file.
@@ -75,5 +91,41 @@ impl Source {
     /// Bytes held in memory on behalf of this file.
     pub fn held_bytes(&self) -> u64 {
         self.held_bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// A reading position in a source: what the header parser asks for.
+pub struct Cursor<'a> {
+    source: &'a Source,
+    offset: u64,
+}
+
+impl<'a> Cursor<'a> {
+    /// At the beginning.
+    pub fn new(source: &'a Source) -> Self {
+        Self { source, offset: 0 }
+    }
+}
+
+impl Read for Cursor<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = self.source.len.saturating_sub(self.offset);
+        let len = left.min(buf.len() as u64);
+        let bytes = self.source.read(self.offset, len).ok_or(io::ErrorKind::UnexpectedEof)?;
+        buf[..bytes.len()].copy_from_slice(&bytes);
+        self.offset += len;
+        Ok(bytes.len())
+    }
+}
+
+impl Seek for Cursor<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let offset = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::End(distance) => self.source.len.checked_add_signed(distance),
+            SeekFrom::Current(distance) => self.offset.checked_add_signed(distance),
+        };
+        self.offset = offset.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.offset)
     }
 }

@@ -90,11 +90,11 @@ impl Program {
         Self::compile("gcc", "user.c", C_SOURCE, &all)
     }
 
-    fn line(&self, mark: &str) -> Option<u32> {
+    fn line(&self, mark: &str) -> u32 {
         let index = self.source.lines().position(|line| {
             line.ends_with(&format!("mark: {mark}")) || line.ends_with(&format!("mark: {mark} */"))
         });
-        Some(index.unwrap() as u32 + 1)
+        index.unwrap() as u32 + 1
     }
 
     /// Address of the instruction after the call to `callee` in the function whose symbol contains `caller`.
@@ -135,7 +135,7 @@ impl Program {
     }
 
     fn debug_path_by_id(&self) -> PathBuf {
-        let id: String = build_id(&self.path).iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = build_id_hex(&self.path);
         self.debug_dir().join(".build-id").join(&id[..2]).join(format!("{}.debug", &id[2..]))
     }
 
@@ -154,7 +154,8 @@ impl Program {
     fn assert_c_frames(&self, frames: &[Frame], what: &str) {
         let seen: Vec<(&str, Option<u32>, bool)> =
             frames.iter().map(|frame| (frame.function.as_str(), frame.line, frame.inlined)).collect();
-        let expected = [("take", self.line("take"), true), ("load_user", self.line("load"), false)];
+        let expected =
+            [("take", Some(self.line("take")), true), ("load_user", Some(self.line("load")), false)];
         assert_eq!(seen, expected, "{what}");
         assert!(
             frames.iter().all(|frame| frame.file.as_deref().is_some_and(|file| file.ends_with("user.c")))
@@ -169,10 +170,14 @@ fn run(command: &mut Command) {
 }
 
 fn build_id(path: &Path) -> Vec<u8> {
+    let hex = build_id_hex(path);
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
+fn build_id_hex(path: &Path) -> String {
     let output = Command::new("readelf").arg("-n").arg(path).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let hex = text.split("Build ID: ").nth(1).unwrap().split_whitespace().next().unwrap();
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    text.split("Build ID: ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
 }
 
 /// Goal: inlined functions and lines, for every DWARF version and compression the compiler knows.
@@ -194,7 +199,7 @@ fn c_with_lines_and_inlined_functions() {
         let frames = program.resolve(address);
         program.assert_c_frames(&frames, &format!("{options:?}"));
         let stack = [frames, program.resolve(program.return_address("<main>", "load_user"))].concat();
-        assert_eq!(stack.last().unwrap().line, program.line("main"), "{options:?}");
+        assert_eq!(stack.last().unwrap().line, Some(program.line("main")), "{options:?}");
         assert_eq!(location_index(&stack), Some(0));
     }
 }
@@ -264,6 +269,22 @@ fn without_debug_information() {
     assert_eq!(exported.resolve(address)[0].function, "load_user");
 }
 
+/// Goal: a stripped program with a mini debug file inside names its own functions. Method: pack one as
+/// distributions do.
+#[test]
+fn mini_debug_file() {
+    let program = Program::c(&[]);
+    let address = program.return_address("<load_user", "malloc");
+    let mini = program.directory.path().join("mini");
+    run(Command::new("objcopy").args(["--only-keep-debug"]).arg(&program.path).arg(&mini));
+    run(Command::new("xz").arg("--check=crc32").arg(&mini));
+    run(Command::new("strip").arg(&program.path));
+    assert!(!program.resolve(address)[0].is_named());
+    let section = format!(".gnu_debugdata={}", mini.with_extension("xz").display());
+    run(Command::new("objcopy").arg("--add-section").arg(section).arg(&program.path));
+    assert_eq!(program.resolve(address)[0].function, "load_user");
+}
+
 /// Goal: names only, without opening debug information.
 #[test]
 fn function_only() {
@@ -308,7 +329,7 @@ fn cpp_templates() {
         assert_eq!(last.function, "shop::Book<shop::Order>::insert", "{options:?}");
         assert_eq!(role(last), FrameRole::Application);
         if options.contains(&"-g") {
-            assert_eq!(last.line, program.line("insert"));
+            assert_eq!(last.line, Some(program.line("insert")));
             // The growing vector, inlined into `insert` or not.
             let grown = program.resolve(program.return_address("BookI", "_M_realloc_insert"));
             let place = &grown[location_index(&grown).unwrap()];
@@ -344,7 +365,7 @@ fn rust_both_manglings() {
         let last = frames.last().unwrap();
         assert!(last.function.contains("shop::Book<") && last.function.ends_with("::insert"), "{frames:?}");
         assert!(!last.function.contains("::h"), "{frames:?}");
-        assert_eq!(last.line, program.line("insert"), "{frames:?}");
+        assert_eq!(last.line, Some(program.line("insert")), "{frames:?}");
         let grown = program.return_address("insert", "grow");
         let grown = program.symbolizer().resolve(&module, grown, true);
         let place = &grown[location_index(&grown).unwrap()];
@@ -371,12 +392,27 @@ fn libc_names() {
     program.assert_c_frames(&symbolizer.resolve(&program.module(), address, true), "static");
 }
 
-/// Goal: garbage gives unnamed frames, never a panic. Method: cut files off, flip bits, overwrite runs.
+/// Goal: garbage gives unnamed frames, never a panic. Method: cut files off, flip bits, overwrite runs; plain,
+/// compressed and packed.
 #[test]
 fn garbage_files() {
     let program = Program::compile("g++", "shop.cpp", CPP_SOURCE, &["-O2", "-g"]);
-    let address = program.return_address("insert", "malloc");
-    let original = fs::read(&program.path).unwrap();
+    let address = program.return_address("BookI", "malloc");
+    let plain = fs::read(&program.path).unwrap();
+    let mut files = vec![plain.clone()];
+    for compression in ["zlib", "zlib-gnu", "zstd"] {
+        let option = format!("--compress-debug-sections={compression}");
+        if Command::new("objcopy").arg(option).arg(&program.path).output().unwrap().status.success() {
+            files.push(fs::read(&program.path).unwrap());
+        }
+        fs::write(&program.path, &plain).unwrap();
+    }
+    run(Command::new("xz").args(["--check=crc32", "--keep"]).arg(&program.path));
+    run(Command::new("strip").arg(&program.path));
+    let section = format!(".gnu_debugdata={}", program.path.with_extension("xz").display());
+    run(Command::new("objcopy").arg("--add-section").arg(section).arg(&program.path));
+    files.push(fs::read(&program.path).unwrap());
+
     let module = ModuleRef { path: program.directory.path().join("garbage"), build_id: None };
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move |below: usize| {
@@ -385,18 +421,19 @@ fn garbage_files() {
         state ^= state << 17;
         (state % below as u64) as usize
     };
-    for round in 0..400 {
-        let mut bytes = original.clone();
+    for round in 0..600 {
+        let mut bytes = files[round % files.len()].clone();
+        let len = bytes.len();
         match round % 4 {
-            0 => bytes.truncate(random(original.len())),
+            0 => bytes.truncate(random(len)),
             1 => {
                 // Headers: the first page and the section table at the end.
-                let at = if round % 8 == 1 { random(4096) } else { original.len() - 1 - random(2600) };
+                let at = if round % 8 == 1 { random(4096) } else { len - 1 - random(2600) };
                 bytes[at] = random(256) as u8;
             }
-            2 => (0..200).for_each(|_| bytes[random(original.len())] ^= 1 << random(8)),
+            2 => (0..1 + random(200)).for_each(|_| bytes[random(len)] ^= 1 << random(8)),
             _ => {
-                let at = random(original.len() - 512);
+                let at = random(len - 512);
                 bytes[at..at + 512].fill(random(256) as u8);
             }
         }

@@ -58,7 +58,7 @@ pub fn certainty(confidence: f64) -> &'static str {
 pub fn fate(exit: Option<Exit>, ended: bool) -> String {
     match exit {
         Some(Exit { signal: Some(signal), .. }) => match signal_name(signal) {
-            Some("KILL") => "killed by signal 9 (KILL): out of memory, or an impatient supervisor".to_owned(),
+            Some("KILL") => "killed by signal 9 (KILL), often for lack of memory".to_owned(),
             Some(name) => format!("killed by signal {signal} ({name})"),
             None => format!("killed by signal {signal}"),
         },
