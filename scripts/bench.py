@@ -128,6 +128,7 @@ class Setup:
 
 def main() -> int:
     options = parse_options()
+    os.environ["PYTHONHASHSEED"] = "0"  # otherwise CPython does a little different work in each run
     with tempfile.TemporaryDirectory(prefix="memguard-bench-") as scratch:
         setup = prepare(options, pathlib.Path(scratch))
         workloads = chosen_workloads(options)

@@ -23,12 +23,16 @@ CXX=${CXX:-g++}
 RUSTC=${RUSTC:-rustc}
 warnings="-Wall -Wextra -Wno-unused-function -Wno-unused-result -Wno-alloc-size-larger-than"
 
-for tool in "$CC" "$CXX" "$RUSTC" objcopy strip readelf; do
+for tool in "$CC" "$CXX" "$RUSTC" objcopy strip readelf flock; do
     if ! command -v "$tool" >/dev/null 2>&1; then
         echo "build-targets.sh: $tool is missing; run scripts/install-deps.sh" >&2
         exit 1
     fi
 done
+
+# Test programs may call this at the same time; the second waits and then finds everything built.
+exec 9>"$out/.lock"
+flock 9
 
 # stale OUTPUT SOURCE...: is the output missing, or older than a source, than the shared headers, or than this script?
 stale() {
