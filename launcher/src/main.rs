@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Run(run) => return self::run(run).unwrap_or_else(|error| errors::run_failed(&error)),
         Command::Report(report) => self::report(&report),
-        Command::List(list) => self::list(list.place),
+        Command::List(list) => self::list(&list.place),
         Command::Demo(_) => Err(anyhow::anyhow!("the demo is not built yet")),
         Command::Clean(clean) => self::clean(&clean),
     };
@@ -84,9 +84,9 @@ fn report(report: &args::Report) -> Result<()> {
     bail!("session {} has no report yet", session.record().id)
 }
 
-fn list(place: args::Place) -> Result<()> {
+fn list(place: &args::Place) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    for entry in store(&place)?.list()? {
+    for entry in store(place)?.list()? {
         let line = match &entry.record {
             Ok(record) if record.is_live() => format!("{}  running", entry.id),
             Ok(_) => format!("{}  ended", entry.id),

@@ -39,10 +39,7 @@ fn documentation_is_in_step_with_the_table() {
 fn defaults_are_those_of_the_design() {
     let guard = load(&Sources::default()).expect("defaults are valid");
     assert_eq!((guard.threshold_bytes, guard.sample_bytes), (100 << 20, 512 << 10));
-    assert_eq!(
-        (guard.poll_interval, guard.handle_age_max),
-        (Duration::from_secs(1), Duration::from_secs(60))
-    );
+    assert_eq!((guard.poll_interval, guard.handle_age_max), (Duration::from_secs(1), Duration::from_mins(1)));
     assert_eq!((guard.overhead_budget, guard.patterns), (Some(0.01), PatternSet::all()));
     let audit = load(&options(&[("aggressive", "true")])).expect("defaults are valid");
     assert_eq!((audit.threshold_bytes, audit.sample_bytes), (1 << 20, 0));

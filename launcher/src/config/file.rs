@@ -111,7 +111,7 @@ fn scalar_text(value: &DeValue<'_>) -> Option<String> {
 
 fn origin(text: &str, path: &Path, offset_bytes: usize) -> Origin {
     let before = text.as_bytes().get(..offset_bytes).unwrap_or_default();
-    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let line = before.split(|byte| *byte == b'\n').count();
     Origin::File { path: path.to_owned(), line }
 }
 

@@ -287,7 +287,7 @@ mod tests {
         let old = ended(&store, None);
         let live = store.create(&["prog".into()], None).expect("created");
         let newest = ended(&store, None);
-        assert_eq!(store.clean(0, Duration::from_secs(3600)).expect("cleaned"), Vec::<String>::new());
+        assert_eq!(store.clean(0, Duration::from_hours(1)).expect("cleaned"), Vec::<String>::new());
         assert_eq!(store.clean(1, Duration::ZERO).expect("cleaned"), [old]);
         let left: Vec<_> = store.list().expect("read").into_iter().map(|entry| entry.id).collect();
         assert_eq!(left, [newest, live.record.id.clone()]);

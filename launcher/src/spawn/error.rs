@@ -64,7 +64,7 @@ impl From<nix::Error> for SpawnError {
 }
 
 impl SpawnError {
-    /// 127 not found, 126 not executable, 125 for what is MemGuard's own doing.
+    /// 127 not found, 126 not executable, 125 for what is our own doing.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotFound { .. } => 127,

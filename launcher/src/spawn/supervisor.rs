@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, getpid};
 
 use super::{Program, ProgramExit, SpawnError, forward, inherited, preload};
@@ -126,27 +126,20 @@ impl Supervisor {
     }
 
     fn look_at_children(&mut self) -> io::Result<()> {
-        let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED;
+        // Stops are asked for apart from the end: the standard library reads every wait status, also that of
+        // a death by a real-time signal.
+        let changes = WaitPidFlag::WNOHANG | WaitPidFlag::WSTOPPED | WaitPidFlag::WCONTINUED;
         loop {
-            match waitpid(self.pid(), Some(flags)) {
-                Ok(WaitStatus::Exited(_, code)) => self.exited = Some(ProgramExit::Code(code as u8)),
-                Ok(WaitStatus::Signaled(_, signal, _)) => {
-                    self.exited = Some(ProgramExit::Signal(signal as i32))
-                }
+            match waitid(Id::Pid(self.pid()), changes) {
                 Ok(WaitStatus::Stopped(..)) => {
                     self.stopped = true;
                     self.stop_with_program()?;
-                    continue;
                 }
-                Ok(WaitStatus::Continued(_)) => {
-                    (self.stopped, self.stop_asked) = (false, false);
-                    continue;
-                }
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => return Err(error.into()),
+                Ok(WaitStatus::Continued(_)) => (self.stopped, self.stop_asked) = (false, false),
+                _ => break,
             }
-            break;
         }
+        self.exited = self.child.try_wait()?.map(ProgramExit::from);
         if self.exited.is_none() && getpid().as_raw() == 1 {
             reap_adopted(self.pid());
         }
@@ -169,7 +162,7 @@ impl Supervisor {
 /// As the first process of a container we inherit orphans, and nobody else would bury them.
 fn reap_adopted(program: Pid) {
     let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-    while let Ok(status) = nix::sys::wait::waitid(nix::sys::wait::Id::All, flags) {
+    while let Ok(status) = waitid(Id::All, flags) {
         match status.pid() {
             Some(pid) if pid != program => drop(waitpid(pid, Some(WaitPidFlag::WNOHANG))),
             _ => break,

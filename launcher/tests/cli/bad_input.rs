@@ -1,0 +1,160 @@
+//! Launcher, tests: each mistake is one line on stderr that helps, the documented exit code, nothing started.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
+
+use crate::fixture::Fixture;
+
+/// Checks the one line and the code, and that `marker`, which the command would have made, is not there.
+fn check(fixture: &Fixture, output: &Output, code: i32, parts: &[&str]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("memguard: "), "{stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "'{part}' is not in: {stderr}");
+    }
+    assert!(output.stdout.is_empty());
+    assert!(!fixture.path().join("marker").exists(), "the program was started");
+}
+
+fn refused(arguments: &[&str], code: i32, parts: &[&str]) {
+    let fixture = Fixture::new();
+    let output = fixture.output(arguments);
+    check(&fixture, &output, code, parts);
+    assert!(fixture.sessions().is_empty(), "a session was left behind");
+}
+
+fn run_refused(fixture: &Fixture, command: &mut Command, parts: &[&str]) {
+    let output = command.output().expect("memguard starts");
+    check(fixture, &output, 125, parts);
+}
+
+#[test]
+fn command_lines() {
+    refused(&[], 2, &["memguard --help"]);
+    refused(&["rum", "--", "touch", "marker"], 2, &["rum", "memguard --help"]);
+    refused(&["run"], 125, &["memguard run -- ./service", "memguard run --help"]);
+    refused(&["run", "--no-such", "--", "touch", "marker"], 125, &["--no-such", "memguard run --help"]);
+    refused(&["run", "--no-such", "touch", "marker"], 125, &["--no-such"]);
+    refused(&["report", "--format", "morse"], 2, &["morse", "text", "memguard report --help"]);
+    refused(&["list", "--no-such"], 2, &["--no-such", "memguard list --help"]);
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    let fixture = Fixture::new();
+    for (arguments, part) in [
+        (["--version", ""], "memguard 0"),
+        (["run", "--help"], "--poll-interval"),
+        (["--help", ""], "report"),
+    ] {
+        let arguments: Vec<_> = arguments.into_iter().filter(|argument| !argument.is_empty()).collect();
+        let output = fixture.output(&arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(output.stderr.is_empty());
+        assert!(crate::fixture::stdout(&output).contains(part), "{arguments:?}");
+    }
+}
+
+#[test]
+fn commands_that_cannot_be_executed() {
+    refused(
+        &["run", "--", "no-such-command-anywhere"],
+        127,
+        &["no-such-command-anywhere: command not found"],
+    );
+    refused(&["run", "--", "./missing"], 127, &["./missing: command not found"]);
+    refused(&["run", "--", "/"], 126, &["cannot execute"]);
+    let fixture = Fixture::new();
+    fixture.write("plain", "text");
+    check(&fixture, &fixture.output(&["run", "--", "./plain"]), 126, &["Permission denied"]);
+    let script = fixture.write("script", "#!/no/such/interpreter\n");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("set");
+    let path = script.to_str().expect("UTF-8");
+    check(&fixture, &fixture.output(&["run", "--", path]), 126, &["interpreter"]);
+    assert!(fixture.sessions().is_empty(), "a session was left behind");
+}
+
+#[test]
+fn configuration_files() {
+    let fixture = Fixture::new();
+    let run = ["run", "--", "touch", "marker"];
+    fixture.write("memguard.toml", "\npoll_intervall_s = 1\n");
+    let parts = ["memguard.toml:2: ", "'poll_intervall_s'", "'poll_interval_s'"];
+    run_refused(&fixture, &mut fixture.memguard(&run), &parts);
+    fixture.write("memguard.toml", "sample_rate = 3");
+    run_refused(
+        &fixture,
+        &mut fixture.memguard(&run),
+        &["memguard.toml:1: sample_rate: found '3', expected"],
+    );
+    fixture.write("memguard.toml", "sample_rate = ");
+    run_refused(&fixture, &mut fixture.memguard(&run), &["memguard.toml:1: not valid TOML"]);
+    fs::remove_file(fixture.path().join("memguard.toml")).expect("removed");
+    fs::create_dir(fixture.path().join("memguard.toml")).expect("created");
+    run_refused(&fixture, &mut fixture.memguard(&run), &["memguard.toml: cannot read"]);
+    let missing = ["run", "--config", "none.toml", "--", "touch", "marker"];
+    run_refused(&fixture, &mut fixture.memguard(&missing), &["none.toml: cannot read", "No such file"]);
+    assert!(fixture.sessions().is_empty(), "a session was left behind");
+}
+
+#[test]
+fn the_users_configuration_file_is_read_last() {
+    let fixture = Fixture::new();
+    fs::create_dir_all(fixture.path().join("config/memguard")).expect("created");
+    fixture.write("config/memguard/memguard.toml", "nonsense = 1");
+    let run = ["run", "--", "touch", "marker"];
+    run_refused(&fixture, &mut fixture.memguard(&run), &["config/memguard/memguard.toml:1: unknown key"]);
+    fixture.write("memguard.toml", "threshold_mb = 5");
+    assert_eq!(fixture.output(&["run", "--", "true"]).status.code(), Some(0));
+}
+
+#[test]
+fn environment_and_options() {
+    let fixture = Fixture::new();
+    let run = ["run", "--", "touch", "marker"];
+    let unknown = ["environment: unknown variable MEMGUARD_TRESHOLD_MB", "MEMGUARD_THRESHOLD_MB"];
+    run_refused(&fixture, fixture.memguard(&run).env("MEMGUARD_TRESHOLD_MB", "1"), &unknown);
+    let bad = ["environment MEMGUARD_SAMPLE_RATE: sample_rate: found 'some', expected"];
+    run_refused(&fixture, fixture.memguard(&run).env("MEMGUARD_SAMPLE_RATE", "some"), &bad);
+    let option = ["run", "--threshold", "-5", "--", "touch", "marker"];
+    run_refused(&fixture, &mut fixture.memguard(&option), &["--threshold: threshold_mb: found '-5'"]);
+    let cleanup = ["run", "--auto-cleanup", "handles", "--", "touch", "marker"];
+    run_refused(
+        &fixture,
+        &mut fixture.memguard(&cleanup),
+        &["--auto-cleanup: auto_cleanup: ", "not available"],
+    );
+    let both = ["run", "--sample-rate", "1", "--sample-bytes", "1MiB", "--", "touch", "marker"];
+    run_refused(&fixture, &mut fixture.memguard(&both), &["--sample-bytes", "sample_rate", "keep one"]);
+    let telemetry =
+        fixture.memguard(&run).env("MEMGUARD_TELEMETRY_ENABLED", "true").output().expect("starts");
+    check(&fixture, &telemetry, 125, &["telemetry is not available"]);
+}
+
+#[test]
+fn folders_and_libraries() {
+    let fixture = Fixture::new();
+    fixture.write("file", "");
+    let run = ["run", "--dir", "file/sessions", "--", "touch", "marker"];
+    run_refused(&fixture, &mut fixture.memguard(&run), &["file/sessions", "Not a directory", "--dir"]);
+    let run = ["run", "--", "touch", "marker"];
+    let shared = ["shared by all users"];
+    run_refused(&fixture, fixture.memguard(&run).env("MEMGUARD_DIR", "/tmp"), &shared);
+    let missing = ["MEMGUARD_LIB=/no/such.so: No such file"];
+    run_refused(&fixture, fixture.memguard(&run).env("MEMGUARD_LIB", "/no/such.so"), &missing);
+    assert!(fixture.sessions().is_empty(), "a session was left behind");
+}
+
+#[test]
+fn reports_that_cannot_be_given() {
+    let fixture = Fixture::new();
+    check(&fixture, &fixture.output(&["report"]), 2, &["no session in", "memguard run -- CMD"]);
+    assert_eq!(fixture.output(&["run", "--quiet", "--", "true"]).status.code(), Some(0));
+    check(&fixture, &fixture.output(&["report", "other"]), 2, &["no session 'other'", "memguard list"]);
+    fs::write(fixture.sessions()[0].join("session.json"), "{").expect("written");
+    check(&fixture, &fixture.output(&["report"]), 2, &["is damaged", "session.json"]);
+    assert_eq!(fixture.output(&["list"]).status.code(), Some(0));
+}
