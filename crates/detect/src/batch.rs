@@ -10,14 +10,14 @@ use memguard_model::ProcessModel;
 /// Signs of a job, over the life of the process so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Batch {
-    /// Share of one processor used, when known.
+    /// Share of one processor used over the run or its last half, when known.
     pub cpu_share: Option<f64>,
-    /// Effective number of places that grow (2 to the entropy of their shares).
+    /// Effective number of places that grow (the exponential of the entropy of their shares).
     pub breadth: f64,
 }
 
 /// A process that uses less of a processor than this is waiting for requests, not working off a job.
-const BUSY: f64 = 0.75;
+const BUSY: f64 = 0.6;
 /// Places that a leak with its parts grows at; more is a program that builds something.
 const BREADTH: f64 = 3.0;
 
@@ -39,7 +39,10 @@ impl Batch {
         let total: f64 = grown.iter().sum();
         let shares = grown.iter().map(|bytes| bytes / total.max(1.0)).filter(|share| *share > 0.0);
         let entropy: f64 = shares.map(|share| -share * share.ln()).sum();
-        Self { cpu_share: model.cpu_share(0, now), breadth: entropy.exp() }
+        // A job may begin after a wait, a service may have a busy hour: the busier of both spans counts.
+        let cpu_share = [0, now / 2].map(|from| model.cpu_share(from, now));
+        let cpu_share = cpu_share.into_iter().flatten().reduce(f64::max);
+        Self { cpu_share, breadth: entropy.exp() }
     }
 
     /// Factor on the age a process must reach before growth at this rate means a leak.

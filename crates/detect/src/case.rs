@@ -29,6 +29,8 @@ const SUPPORT_TO_OPEN: f64 = 0.5;
 const SUPPORT_TO_COUNT: f64 = 0.35;
 /// Wealth that refutes the case.
 const LN_WEALTH_REFUTED: f64 = -2.0;
+/// Births to expect before their absence says anything.
+const EXPECTED_MIN: f64 = 1.5;
 /// Misses in a row that close a case: a look that refutes it counts twice, a neutral one once.
 const MISSES_MAX: u32 = 6;
 
@@ -75,8 +77,8 @@ impl Case {
         self.last_seen_ns = now_ns;
         self.last = suspicion;
         if self.due(self.counted_at_ns, config, now_ns) {
+            let Some(grew) = self.bet(site) else { return false };
             self.counted_at_ns = now_ns;
-            let grew = self.bet(site);
             if self.ln_wealth < LN_WEALTH_REFUTED {
                 self.rebase();
             } else if grew && self.last.support >= SUPPORT_TO_COUNT {
@@ -111,20 +113,24 @@ impl Case {
         (now_ns - since_ns) as f64 / 1e9 > 0.9 * gap_s
     }
 
-    /// Bets on the births between the last frontier and this one. False when there was nothing new.
-    fn bet(&mut self, site: &Site) -> bool {
+    /// Bets on the births between the last frontier and this one, and says whether there were any. `None`
+    /// when it is too early to expect some.
+    fn bet(&mut self, site: &Site) -> Option<bool> {
         let frontier_ns = self.last.frontier_ns;
         if frontier_ns <= self.frontier_ns {
-            return false;
+            return None;
         }
         let below = |at_ns: u64| site.live().partition_point(|sample| sample.born_ns < at_ns);
         let fresh = (below(frontier_ns) - below(self.frontier_ns)) as f64;
         let span_s = (frontier_ns - self.frontier_ns) as f64 / 1e9;
+        if fresh < 1.0 && self.reference_per_s * span_s < EXPECTED_MIN {
+            return None;
+        }
         let kept = self.reference_per_s;
         let halved = 0.5 * self.reference_per_s;
         self.ln_wealth += (fresh * (kept / halved).ln() - (kept - halved) * span_s) / self.last.dispersion;
         self.frontier_ns = frontier_ns;
-        fresh > 0.0
+        Some(fresh > 0.0)
     }
 
     /// Growth goes on, but at another rate than was bet on: start over from here.

@@ -31,14 +31,19 @@ impl Verdicts {
     /// Judges the model as it is after a look; call it after every look. Gives what holds now, most
     /// confident first; suspicions that are not confirmed are among it, with a confidence below 0.5.
     pub fn look(&mut self, model: &ProcessModel) -> Vec<Finding> {
-        self.now_ns = model.now_ns();
+        let Some(now_ns) = model.live_at_ns() else { return Vec::new() };
+        if now_ns <= self.now_ns {
+            // No new scan of the live table: nothing to judge anew.
+            return self.findings();
+        }
+        self.now_ns = now_ns;
         let mut said: BTreeMap<(SiteId, Kind), Suspicion> = BTreeMap::new();
         for detector in &self.detectors {
             for suspicion in detector.examine(model, &self.config) {
                 said.insert((suspicion.site, suspicion.kind), suspicion);
             }
         }
-        let (config, now_ns) = (self.config, self.now_ns);
+        let config = self.config;
         self.cases.retain(|key, case| match (said.remove(key), model.site(key.0)) {
             (Some(suspicion), Some(site)) => !case.support(suspicion, site, &config, now_ns),
             (_, site) => !case.miss(site, &config, now_ns),

@@ -186,9 +186,6 @@ fn rates(name: &str, pattern: Pattern, seeds: u64) -> (f64, f64) {
     times.sort_by(f64::total_cmp);
     let median =
         times.get(times.len() / 2).map_or_else(|| "-".to_owned(), |at| format!("{:.0}", at / MINUTE));
-    if std::env::var("TRACE").is_ok() {
-        println!("PATTERN {name}");
-    }
     println!("| {name:36} | {last:.2} | {ever:.2} | {confidence:.2} | {median:>4} |");
     (last, ever)
 }
@@ -207,4 +204,7 @@ fn error_rates() {
     let leaks = mean(&LEAKS);
     println!("| healthy: false positive rate | {:.3} | {:.3} |", healthy.0, healthy.1);
     println!("| leaks: true positive rate | {:.3} | {:.3} |", leaks.0, leaks.1);
+    assert!(healthy.0 <= 0.02, "false positive rate at the end {}", healthy.0);
+    assert!(healthy.1 <= 0.60, "false positive rate of any look {}", healthy.1);
+    assert!(leaks.0 >= 0.85, "true positive rate at the end {}", leaks.0);
 }

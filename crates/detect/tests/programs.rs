@@ -185,9 +185,6 @@ fn rates(name: &str, case: Case, seeds: u64) -> (f64, f64) {
     let (mut last, mut ever, mut confidence, mut first) = (0.0, 0.0, 0.0, Vec::new());
     for seed in 0..seeds {
         let outcome = case(&mut Rng::from_seed(seed));
-        if std::env::var("TRACE").is_ok() {
-            println!("END {name} {seed}");
-        }
         last += f64::from(u8::from(outcome.last >= 0.5)) / seeds as f64;
         ever += f64::from(u8::from(outcome.ever >= 0.5)) / seeds as f64;
         confidence += outcome.last / seeds as f64;
@@ -211,6 +208,7 @@ fn leaks_are_shown() {
     let rates = table(&LEAKS);
     let mean = rates.iter().map(|rate| rate.0).sum::<f64>() / rates.len() as f64;
     println!("| mean | {mean:.3} |");
+    assert!(mean >= 0.85, "true positive rate {mean}");
 }
 
 /// Goal: healthy programs end without a finding. Method: seeded runs, a look at every poll.
@@ -219,4 +217,6 @@ fn healthy_programs_are_not() {
     let rates = table(&HEALTHY);
     let mean = |part: fn(&(f64, f64)) -> f64| rates.iter().map(part).sum::<f64>() / rates.len() as f64;
     println!("| mean | {:.3} | {:.3} |", mean(|rate| rate.0), mean(|rate| rate.1));
+    assert!(mean(|rate| rate.0) <= 0.02, "false positive rate at the end {}", mean(|rate| rate.0));
+    assert!(mean(|rate| rate.1) <= 0.35, "false positive rate of any look {}", mean(|rate| rate.1));
 }

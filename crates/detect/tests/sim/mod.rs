@@ -45,6 +45,7 @@ impl Program {
     }
 
     /// Poisson births with a rate that may vary (by thinning), each with a lifetime.
+    #[allow(clippy::too_many_arguments)] // One line per stream reads better than a builder here.
     pub fn poisson(
         &mut self,
         rng: &mut Rng,
@@ -108,11 +109,6 @@ impl Program {
             outcome.ever = outcome.ever.max(outcome.last);
             if outcome.last >= 0.5 && outcome.first_shown_s.is_none() {
                 outcome.first_shown_s = Some(look);
-            }
-            if std::env::var("TRACE").is_ok() {
-                let shown: Vec<_> =
-                    outcome.findings.iter().map(|f| (f.site.0, (f.confidence * 100.0) as u32)).collect();
-                println!("{look:.1} {shown:?}");
             }
             look += poll_s;
         }
