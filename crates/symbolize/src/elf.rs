@@ -90,6 +90,11 @@ impl ElfFile {
         self.header(name).is_some_and(|header| header.stored_size > 0)
     }
 
+    /// Length of a section after inflation; 0 if there is none.
+    pub fn section_bytes(&self, name: &str) -> u64 {
+        self.header(name).map_or(0, |header| header.inflated_size)
+    }
+
     /// The contents of a section: read on demand, or inflated at once if compressed and at most
     /// `inflated_bytes_max` long.
     pub fn section(&self, name: &str, inflated_bytes_max: u64) -> Option<Section> {

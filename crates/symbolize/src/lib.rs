@@ -20,6 +20,7 @@ mod demangle;
 mod elf;
 mod frame;
 mod module;
+mod options;
 mod reader;
 mod role;
 mod role_table;
@@ -30,5 +31,6 @@ mod symbols;
 
 pub use demangle::{NAME_BYTES_MAX, demangle, without_suffix};
 pub use frame::{Frame, ModuleRef};
+pub use options::SymbolizerOptions;
 pub use role::{FrameRole, location_index, role};
-pub use symbolizer::{Symbolizer, SymbolizerOptions, SymbolizerStats};
+pub use symbolizer::{Symbolizer, SymbolizerStats};

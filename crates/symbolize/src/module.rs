@@ -9,6 +9,7 @@ use crate::debug_file::{find_alt_file, find_debug_file};
 use crate::debug_info::{DebugFrame, DebugInfo};
 use crate::elf::ElfFile;
 use crate::frame::ModuleRef;
+use crate::options::SymbolizerOptions;
 use crate::symbols::SymbolIndex;
 
 /// Largest `.gnu_debugdata` after unpacking, in bytes.
@@ -49,12 +50,8 @@ impl Module {
     }
 
     /// The functions at `address`, innermost first, from debug information; empty if there is none.
-    pub fn debug_frames(
-        &self,
-        address: u64,
-        debug_dirs: &[PathBuf],
-        inflated_bytes_max: u64,
-    ) -> Vec<DebugFrame> {
+    pub fn debug_frames(&self, address: u64, options: &SymbolizerOptions) -> Vec<DebugFrame> {
+        let debug_dirs = options.debug_dirs.as_slice();
         let debug_info = self.debug_info.get_or_init(|| {
             let holder = if self.elf.has(".debug_info") || self.elf.has(".zdebug_info") {
                 Arc::clone(&self.elf)
@@ -62,12 +59,12 @@ impl Module {
                 Arc::clone(self.debug_file(debug_dirs)?)
             };
             let alt = find_alt_file(&holder, debug_dirs);
-            DebugInfo::open(&holder, alt, inflated_bytes_max)
+            DebugInfo::open(&holder, alt, options.inflated_bytes_max, options.memory_bytes_max)
         });
         debug_info.as_ref().map(|debug_info| debug_info.frames(address)).unwrap_or_default()
     }
 
-    /// Bytes held in memory on behalf of this module, parsed structures not counted.
+    /// Bytes held in memory on behalf of this module: what was read, and an estimate of the parsed index.
     pub fn held_bytes(&self) -> u64 {
         let debug_info = self.debug_info.get().and_then(Option::as_ref);
         let debug_file = self.debug_file.get().and_then(Option::as_ref);

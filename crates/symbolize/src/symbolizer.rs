@@ -2,43 +2,12 @@
 //! In: modules and addresses. Out: [`Frame`]s. Holds the caches and keeps them within bounds.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use crate::debug_info::DebugFrame;
 use crate::demangle::demangle;
 use crate::frame::{Frame, ModuleRef};
 use crate::module::Module;
-
-/// How the symbolizer works.
-#[derive(Debug, Clone)]
-pub struct SymbolizerOptions {
-    /// Roots of separate debug files; each may have a `.build-id` directory. Default: `/usr/lib/debug`.
-    pub debug_dirs: Vec<PathBuf>,
-    /// Whether to read debug information at all (lines, inlined functions). Default: true.
-    pub debug_info: bool,
-    /// Modules kept open at most. Default: 128.
-    pub modules_max: usize,
-    /// Bytes of files held in memory before the least recently used modules are dropped. What is parsed
-    /// from them takes about as much again. Default: 96 MiB.
-    pub memory_bytes_max: u64,
-    /// Largest compressed section that is inflated, in bytes after inflation. Default: 256 MiB.
-    pub inflated_bytes_max: u64,
-    /// Resolved addresses remembered. Default: 16384.
-    pub answers_max: usize,
-}
-
-impl Default for SymbolizerOptions {
-    fn default() -> Self {
-        Self {
-            debug_dirs: vec![PathBuf::from("/usr/lib/debug")],
-            debug_info: true,
-            modules_max: 128,
-            memory_bytes_max: 96 << 20,
-            inflated_bytes_max: 256 << 20,
-            answers_max: 16_384,
-        }
-    }
-}
+use crate::options::SymbolizerOptions;
 
 /// What the symbolizer has done and holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -176,11 +145,7 @@ impl Symbolizer {
         let module = self.modules.get(module_ref).and_then(|slot| slot.module.as_ref());
         let Some(module) = module else { return vec![Frame::unnamed(module_ref, address)] };
         let symbol = module.symbol(probe, &self.options.debug_dirs);
-        let debug_frames = if debug_info {
-            module.debug_frames(probe, &self.options.debug_dirs, self.options.inflated_bytes_max)
-        } else {
-            Vec::new()
-        };
+        let debug_frames = if debug_info { module.debug_frames(probe, &self.options) } else { Vec::new() };
         assemble(module_ref, address, symbol.as_deref(), debug_frames)
     }
 
