@@ -71,8 +71,8 @@ impl Fixture {
 /// The C library itself: it can be preloaded anywhere and adds nothing.
 pub fn stand_in_library() -> PathBuf {
     let maps = fs::read_to_string("/proc/self/maps").expect("readable");
-    let paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
-    let library = paths.filter(|path| path.contains("/libc.so") || path.contains("/libc-")).next();
+    let mut paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+    let library = paths.find(|path| path.contains("/libc.so") || path.contains("/libc-"));
     PathBuf::from(library.expect("the tests are linked with the C library"))
 }
 
