@@ -18,7 +18,7 @@ pub struct SymbolizerOptions {
     pub memory_bytes_max: u64,
     /// Largest compressed section that is inflated, in bytes after inflation. Default: 256 MiB.
     pub inflated_bytes_max: u64,
-    /// Resolved addresses remembered. Default: 16384.
+    /// Resolved addresses remembered. Default: 4096.
     pub answers_max: usize,
 }
 
@@ -30,7 +30,7 @@ impl Default for SymbolizerOptions {
             modules_max: 128,
             memory_bytes_max: 192 << 20,
             inflated_bytes_max: 256 << 20,
-            answers_max: 16_384,
+            answers_max: 4096,
         }
     }
 }

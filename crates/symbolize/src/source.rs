@@ -1,6 +1,7 @@
 //! Symbolize: a file read by position.
-//! In: a path, or bytes that were packed inside another file. Out: bytes on demand, never mapped: a file that shrinks while it is read gives an error
-//! where a mapping would give a SIGBUS, and the collector must survive everything it looks at.
+//! In: a path, or bytes that were packed inside another file. Out: bytes on demand, never mapped: a file
+//! that shrinks while it is read gives an error where a mapping would give a SIGBUS, and the collector must
+//! survive everything it looks at.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

@@ -201,3 +201,15 @@ fn assemble(
     });
     frames.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: the collector may hand the symbolizer to a thread of its own.
+    #[test]
+    fn can_move_between_threads() {
+        fn assert_send<T: Send>(_: &T) {}
+        assert_send(&Symbolizer::new(SymbolizerOptions::default()));
+    }
+}
