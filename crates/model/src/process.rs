@@ -116,8 +116,9 @@ impl ProcessModel {
         self.live_at_ns = Some(self.now_ns);
         let mut fresh: BTreeMap<SiteId, Vec<LiveSample>> = BTreeMap::new();
         for sample in live {
-            // A probability of 0 or a birth in the future comes from a damaged table: not usable.
-            if sample.inclusion_probability > 0.0 && sample.born_ns <= self.now_ns {
+            // No probability, or a birth in the future, comes from a damaged table: not usable.
+            let p = sample.inclusion_probability;
+            if p > 0.0 && p <= 1.0 && sample.born_ns <= self.now_ns {
                 fresh.entry(site_of(sample.stack)).or_default().push(*sample);
             }
         }
