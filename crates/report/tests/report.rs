@@ -181,6 +181,10 @@ fn healthy() -> ReportInput {
     input
 }
 
+fn repeated<T: Clone>(items: &[T], times: usize) -> Vec<T> {
+    std::iter::repeat_n(items, times).flatten().cloned().collect()
+}
+
 fn shown(input: &ReportInput) -> Report {
     filter(assemble(input), memguard_report::MIN_CONFIDENCE_DEFAULT)
 }
@@ -304,10 +308,10 @@ fn text_fits() {
     // What is read from a file may be stranger than what is assembled.
     report.findings[0].pattern = "fragmentation".to_owned();
     report.findings[0].stack.clear();
-    report.findings[1].stack = report.findings[1].stack.repeat(20);
-    report.findings = report.findings.repeat(4);
-    report.processes = report.processes.repeat(20);
-    report.processes[0].lost.insert("not \u{1b}[2J known".to_owned(), u64::MAX);
+    report.findings[1].stack = repeated(&report.findings[1].stack, 20);
+    report.findings = repeated(&report.findings, 4);
+    report.processes = repeated(&report.processes, 20);
+    report.processes[0].lost.insert("not \u{1b}[2J known".to_owned(), 1 << 40);
     for columns in 40..200 {
         let text = render_text(&report, TextOptions { columns, colour: false });
         let summary = render_summary(&report, SummaryOptions { columns, colour: false });
