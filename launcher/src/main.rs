@@ -4,33 +4,41 @@
 
 mod args;
 mod config;
+mod demo;
 mod errors;
+mod run;
 mod session;
+mod show;
 mod spawn;
+mod terminal;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use args::Command;
-use config::{Settings, Sources};
-use session::{Place, Session, Store};
-use spawn::{Event, Program, ProgramExit, Supervisor};
+use config::Sources;
+use session::{Place, Store};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|argument| argument == demo::SERVICE_ARGUMENT) {
+        demo::service::serve();
+        return ExitCode::SUCCESS;
+    }
     let command = match args::parse(&arguments) {
         Ok(command) => command,
         Err(reply) => return answer(&reply),
     };
     let done = match command {
-        Command::Run(run) => return self::run(run).unwrap_or_else(|error| errors::run_failed(&error)),
-        Command::Report(report) => self::report(&report),
-        Command::List(list) => self::list(&list.place),
-        Command::Demo(_) => Err(anyhow::anyhow!("the demo is not built yet")),
+        Command::Run(run) => return run::run(run).unwrap_or_else(|error| errors::run_failed(&error)),
+        Command::Demo(demo) => return demo::demo(&demo).unwrap_or_else(|error| errors::run_failed(&error)),
+        Command::Report(report) => store(&report.place).and_then(|store| show::report(&store, &report)),
+        Command::List(list) => store(&list.place).and_then(|store| show::list(&store)),
         Command::Clean(clean) => self::clean(&clean),
     };
     done.map_or_else(|error| errors::command_failed(&error), |()| ExitCode::SUCCESS)
@@ -43,58 +51,6 @@ fn answer(reply: &args::Reply) -> ExitCode {
         errors::say(&reply.text);
     }
     ExitCode::from(reply.exit_code)
-}
-
-fn run(run: args::Run) -> Result<ExitCode> {
-    let environment = std::env::vars_os().collect();
-    let settings = config::load(&Sources { file: run.config, environment, options: run.keys.0 })?;
-    let library = spawn::find_library()?;
-    let store = Store::new(Place::find(settings.dir.as_deref())?);
-    let mut session = store.create(&run.command, run.name.as_deref())?;
-    let program = Program { command: run.command, library, session_dir: session.dir().to_owned() };
-    let mut supervisor = match Supervisor::start(&program) {
-        Ok(supervisor) => supervisor,
-        Err(error) => {
-            session.discard();
-            return Err(error.into());
-        }
-    };
-    let exit = watch(&mut supervisor, &settings)?;
-    if let Err(error) = session.end(exit) {
-        errors::say(&error.to_string());
-    }
-    if !run.quiet {
-        errors::say(&format!("session {}", session.record().id));
-    }
-    let leaks = run.fail_on_leak.is_some_and(|_| false);
-    Ok(ExitCode::from(if leaks && exit.success() { errors::EXIT_LEAK } else { exit.exit_code() }))
-}
-
-fn watch(supervisor: &mut Supervisor, settings: &Settings) -> Result<ProgramExit> {
-    loop {
-        match supervisor.wait(settings.poll_interval)? {
-            Event::Exited(exit) => return Ok(exit),
-            Event::Tick | Event::Signal(_) => {}
-        }
-    }
-}
-
-fn report(report: &args::Report) -> Result<()> {
-    let session: Session = store(&report.place)?.open(&report.session)?;
-    bail!("session {} has no report yet", session.record().id)
-}
-
-fn list(place: &args::Place) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    for entry in store(place)?.list()? {
-        let line = match &entry.record {
-            Ok(record) if record.is_live() => format!("{}  running", entry.id),
-            Ok(_) => format!("{}  ended", entry.id),
-            Err(why) => format!("{}  damaged: {why}", entry.id),
-        };
-        writeln!(out, "{line}")?;
-    }
-    Ok(())
 }
 
 fn clean(clean: &args::Clean) -> Result<()> {

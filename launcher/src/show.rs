@@ -1,0 +1,115 @@
+//! Launcher, `memguard report` and `memguard list`: what earlier sessions found. In: a session's files. Out: text or
+//! JSON on the standard output or in a file.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use memguard_report::{Report, TextOptions, filter, read_report, render_json, render_text};
+
+use crate::args::{self, Format};
+use crate::session::{Session, Store};
+use crate::terminal;
+use crate::watch;
+
+/// Shows a session's report.
+///
+/// # Errors
+/// If there is no such session, or its report is missing, damaged or of another version.
+pub fn report(store: &Store, asked: &args::Report) -> Result<()> {
+    let session = store.open(&asked.session)?;
+    let report = filter(read(&session)?, asked.min_confidence);
+    let to_terminal = asked.output.is_none() && std::io::stdout().is_terminal();
+    let text = match asked.format {
+        Format::Json => render_json(&report),
+        Format::Text => {
+            let options =
+                TextOptions { columns: terminal::columns(), colour: terminal::colour(to_terminal) };
+            render_text(&report, options)
+        }
+    };
+    match &asked.output {
+        Some(path) => write_file(path, &text),
+        None => print(&text),
+    }
+}
+
+fn read(session: &Session) -> Result<Report> {
+    let id = &session.record().id;
+    let path = session.dir().join(watch::FILE_NAME);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && session.record().is_live() => {
+            bail!("session {id} has just begun and has no report yet; try again in a few seconds")
+        }
+        Err(error) => return Err(error).with_context(|| format!("session {id} has no readable report")),
+    };
+    read_report(&bytes).with_context(|| format!("the report of session {id} ({})", path.display()))
+}
+
+fn write_file(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A reader that stops reading (`memguard report | head`) is no error.
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to the standard output"),
+    }
+}
+
+/// Lists the sessions, newest first.
+///
+/// # Errors
+/// If the folder of the sessions cannot be read.
+pub fn list(store: &Store) -> Result<()> {
+    let mut rows = Vec::new();
+    for entry in store.list()? {
+        let (state, findings, command) = match &entry.record {
+            Err(why) => ("damaged".to_owned(), String::new(), why.clone()),
+            Ok(record) => {
+                let state = match (&record.exit, record.is_live()) {
+                    (_, true) => "running".to_owned(),
+                    (Some(exit), _) => match (exit.code, exit.signal) {
+                        (_, Some(signal)) => format!("signal {signal}"),
+                        (code, None) => format!("exit {}", code.unwrap_or(0)),
+                    },
+                    (None, false) => "cut off".to_owned(),
+                };
+                let report = store.open(&entry.id).ok().and_then(|session| read(&session).ok());
+                let findings = report.map_or_else(
+                    || "no report".to_owned(),
+                    |report| match filter(report, memguard_report::MIN_CONFIDENCE_DEFAULT).findings.len() {
+                        0 => "clean".to_owned(),
+                        1 => "1 leak".to_owned(),
+                        n => format!("{n} leaks"),
+                    },
+                );
+                (state, findings, record.command.join(" "))
+            }
+        };
+        rows.push([entry.id.clone(), state, findings, command]);
+    }
+    if rows.is_empty() {
+        return print("no sessions yet; start one with: memguard run -- CMD\n");
+    }
+    print(&table(&["SESSION", "STATE", "FOUND", "COMMAND"], &rows))
+}
+
+fn table(head: &[&str; 4], rows: &[[String; 4]]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0).max(head[column].len())
+    };
+    let widths = [width(0), width(1), width(2)];
+    let line = |cells: [&str; 4]| {
+        let [a, b, c, d] = cells;
+        let [wa, wb, wc] = widths;
+        // A command may hold anything; a list has one line for each session.
+        let d: String = d.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        format!("{a:wa$}  {b:wb$}  {c:wc$}  {d}").trim_end().to_owned() + "\n"
+    };
+    let head = line(*head);
+    rows.iter().fold(head, |text, row| text + &line([&row[0], &row[1], &row[2], &row[3]]))
+}

@@ -1,0 +1,111 @@
+//! Launcher, watch: which stacks belong to one place in the source. In: stacks as module and address. Out: site numbers,
+//! and stacks with names.
+//!
+//! A site is the innermost frame of the application: same module, same address. The names that tell the application's
+//! frames from allocator wrappers and runtimes come from symbol tables alone, which is cheap; files, lines and inlined
+//! frames are looked up when a report is written.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use memguard_collect::ProcessReader;
+use memguard_model::{SiteId, StackId};
+use memguard_segment::FRAME_UNKNOWN_MODULE;
+use memguard_symbolize::{Frame, ModuleRef, Symbolizer, SymbolizerOptions, location_index};
+
+/// The site of stacks that nothing is known of.
+const UNKNOWN: SiteId = SiteId(0);
+/// So many of the innermost frames are looked at for the application's.
+const FRAMES_NAMED_MAX: usize = 48;
+
+/// The sites of a session.
+pub struct Sites {
+    numbers: HashMap<(ModuleRef, u64), SiteId>,
+    symbolizer: Symbolizer,
+}
+
+impl Sites {
+    pub fn new() -> Self {
+        Self { numbers: HashMap::new(), symbolizer: Symbolizer::new(SymbolizerOptions::default()) }
+    }
+
+    fn number(&mut self, frame: &(ModuleRef, u64)) -> SiteId {
+        let next = SiteId(u32::try_from(self.numbers.len() + 1).unwrap_or(u32::MAX));
+        *self.numbers.entry(frame.clone()).or_insert(next)
+    }
+
+    /// The site of a stack: its innermost application frame.
+    fn of(&mut self, stack: &[(ModuleRef, u64)]) -> SiteId {
+        let mut physical: Vec<Frame> = Vec::new();
+        for (module, address) in stack.iter().take(FRAMES_NAMED_MAX) {
+            let named = self.symbolizer.resolve_function_only(module, *address, true);
+            physical.push(named);
+            // Most stacks reach the application within a few frames; the rest need no names.
+            let last = physical.len() - 1;
+            if memguard_symbolize::role(&physical[last]) == memguard_symbolize::FrameRole::Application {
+                return self.number(&stack[last]);
+            }
+        }
+        location_index(&physical).and_then(|at| stack.get(at)).map_or(UNKNOWN, |frame| self.number(frame))
+    }
+
+    /// The frames of a stack with functions, files, lines and inlined frames, innermost first.
+    pub fn resolve(&mut self, stack: &[(ModuleRef, u64)]) -> Vec<Frame> {
+        let questions: Vec<_> = stack.iter().map(|(module, address)| (module, *address, true)).collect();
+        self.symbolizer.resolve_all(&questions).into_iter().flatten().collect()
+    }
+}
+
+/// The sites of one process's stacks.
+#[derive(Default)]
+pub struct ProcessSites {
+    sites: HashMap<StackId, SiteId>,
+    modules: HashMap<u16, ModuleRef>,
+}
+
+impl ProcessSites {
+    /// The site of a stack that was learned.
+    pub fn of(&self, stack: StackId) -> SiteId {
+        self.sites.get(&stack).copied().unwrap_or(UNKNOWN)
+    }
+
+    /// Finds the sites of stacks not seen before. A stack whose frames are not there yet is asked again next time, but
+    /// counts as unknown until then only if it never had frames when first booked.
+    pub fn learn(
+        &mut self,
+        stacks: impl Iterator<Item = StackId>,
+        reader: &ProcessReader,
+        sites: &mut Sites,
+    ) {
+        for stack in stacks {
+            if !self.sites.contains_key(&stack) {
+                let frames = self.frames(stack, reader);
+                self.sites.insert(stack, sites.of(&frames));
+            }
+        }
+    }
+
+    /// The frames of a stack with the modules they lie in.
+    pub fn frames(&mut self, stack: StackId, reader: &ProcessReader) -> Vec<(ModuleRef, u64)> {
+        let frames = reader.stack(stack).frames;
+        frames.into_iter().map(|(module, address)| (self.module(module, reader), address)).collect()
+    }
+
+    fn module(&mut self, index: u16, reader: &ProcessReader) -> ModuleRef {
+        if let Some(module) = self.modules.get(&index) {
+            return module.clone();
+        }
+        let found = (index != FRAME_UNKNOWN_MODULE).then(|| reader.module(index)).flatten();
+        let module = found.map_or_else(
+            || ModuleRef { path: PathBuf::from("[unknown]"), build_id: None },
+            |module| ModuleRef {
+                path: PathBuf::from(OsStr::from_bytes(module.path())),
+                build_id: Some(module.build_id().to_vec()).filter(|id| !id.is_empty()),
+            },
+        );
+        self.modules.insert(index, module.clone());
+        module
+    }
+}
