@@ -6,7 +6,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::ArgPredicate;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -71,13 +70,8 @@ pub struct Report {
     #[arg(long, conflicts_with = "format")]
     json: bool,
     /// Form of the report
-    #[arg(
-        long,
-        value_enum,
-        default_value = "text",
-        default_value_if("json", ArgPredicate::IsPresent, "json")
-    )]
-    pub format: Format,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
     /// Write to this file instead of the standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -87,6 +81,13 @@ pub struct Report {
     /// Where the sessions are.
     #[command(flatten)]
     pub place: Place,
+}
+
+impl Report {
+    /// The form asked for.
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
 }
 
 /// Forms of a report.

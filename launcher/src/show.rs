@@ -20,7 +20,7 @@ pub fn report(store: &Store, asked: &args::Report) -> Result<()> {
     let session = store.open(&asked.session)?;
     let report = filter(read(&session)?, asked.min_confidence);
     let to_terminal = asked.output.is_none() && std::io::stdout().is_terminal();
-    let text = match asked.format {
+    let text = match asked.format() {
         Format::Json => render_json(&report),
         Format::Text => {
             let options =

@@ -24,6 +24,8 @@ pub struct DetectConfig {
     pub slow_bytes_per_s: f64,
     /// Span of growth that is asked for at a quarter of the slow rate and below, in seconds.
     pub slow_maturity_s: f64,
+    /// Bytes of a leak by which it is to be shown, however slow it was.
+    pub shown_bytes: f64,
     /// Mean sampling interval in bytes; 0 when every allocation is recorded.
     pub sample_interval_bytes: f64,
 }
@@ -41,6 +43,7 @@ impl DetectConfig {
             fill_bytes_per_s: 8e6,
             slow_bytes_per_s: 200e3,
             slow_maturity_s: 3600.0,
+            shown_bytes: 18e6,
             sample_interval_bytes: 524_288.0,
         }
     }
@@ -57,15 +60,19 @@ impl DetectConfig {
             fill_bytes_per_s: 2e6,
             slow_bytes_per_s: 0.0,
             slow_maturity_s: 1.5,
+            shown_bytes: 0.0,
             sample_interval_bytes: 0.0,
         }
     }
 
     /// Span of growth at this rate that is asked for before it is shown, in seconds: between the slow rate and
-    /// a quarter of it, from [`Self::maturity_s`] to [`Self::slow_maturity_s`] in equal ratios.
+    /// a quarter of it, from [`Self::maturity_s`] to [`Self::slow_maturity_s`] in equal ratios, but no longer than
+    /// it takes to leak [`Self::shown_bytes`].
     pub fn maturity_at(&self, bytes_per_s: f64) -> f64 {
-        let quarters = (self.slow_bytes_per_s / bytes_per_s.max(1e-9)).max(1.0).ln() / 4_f64.ln();
-        self.maturity_s * (self.slow_maturity_s / self.maturity_s).powf(quarters.min(1.0))
+        let bytes_per_s = bytes_per_s.max(1e-9);
+        let quarters = (self.slow_bytes_per_s / bytes_per_s).max(1.0).ln() / 4_f64.ln();
+        let patient = self.maturity_s * (self.slow_maturity_s / self.maturity_s).powf(quarters.min(1.0));
+        patient.min((self.shown_bytes / bytes_per_s).max(self.maturity_s))
     }
 }
 

@@ -135,9 +135,9 @@ impl<'a> Growth<'a> {
 
     fn suspicion(&self, site: &Site, config: &DetectConfig, batch: Batch) -> Option<Suspicion> {
         let interval = config.sample_interval_bytes;
-        // What is leaked: the objects of the window that are past the age bar.
-        let bytes = estimate_bytes(self.survivors.iter().map(sized), interval);
-        if bytes.low < config.leaked_bytes_min {
+        // What surely stays: the objects of the window that are past the age bar.
+        let staying = estimate_bytes(self.survivors.iter().map(sized), interval);
+        if staying.low < config.leaked_bytes_min {
             return None;
         }
         let count = estimate_count(
@@ -146,7 +146,12 @@ impl<'a> Growth<'a> {
             self.typical_size(),
         );
         let span_s = (self.now_ns - self.age_bar_ns - self.window.start_ns) as f64 / 1e9;
-        let bytes_per_s = bytes.value / span_s;
+        let bytes_per_s = staying.value / span_s;
+        let count_per_s = count.value / span_s;
+        // What is leaked by now: the same rate over the whole time that the leak has been on.
+        let leaking_s = self.leaking_s(site, bytes_per_s, interval);
+        let bytes = scaled(staying, leaking_s / span_s);
+        let count = scaled(count, leaking_s / span_s);
         let id: SiteId = site.id();
         Some(Suspicion {
             pattern: Pattern::Leaks,
@@ -156,7 +161,7 @@ impl<'a> Growth<'a> {
             bytes,
             count,
             bytes_per_s,
-            count_per_s: count.value / span_s,
+            count_per_s,
             support: self.support,
             window_s: (self.now_ns - self.window.start_ns) as f64 / 1e9,
             frontier_ns: self.now_ns - self.age_bar_ns,
@@ -164,10 +169,20 @@ impl<'a> Growth<'a> {
             dispersion: self.cohorts.dispersion(),
             maturity_s: config.maturity_at(bytes_per_s)
                 * batch.patience(bytes_per_s, config.fill_bytes_per_s),
-            detail: detail(bytes, count, span_s),
+            detail: detail(bytes, count, leaking_s),
             suggested_fix: suggested_fix(site),
             evidence: self.evidence(site, bytes, batch),
         })
+    }
+
+    /// How long the leak has been on, in seconds: from the window's start until now, and the start-up before it too if
+    /// what was born then stayed at no less than half the rate.
+    fn leaking_s(&self, site: &Site, bytes_per_s: f64, interval: f64) -> f64 {
+        let head_s = self.window.start_ns as f64 / 1e9;
+        let head = born_between(site.live(), 0, self.window.start_ns);
+        let head_bytes = estimate_bytes(head.iter().map(sized), interval).value;
+        let was_on = self.window.whole_run && head_bytes >= 0.5 * bytes_per_s * head_s;
+        (self.now_ns - if was_on { 0 } else { self.window.start_ns }) as f64 / 1e9
     }
 
     fn typical_size(&self) -> f64 {
@@ -180,7 +195,7 @@ impl<'a> Growth<'a> {
         let fact = |what: &str, value: String| Evidence { what: what.to_owned(), value };
         let mut facts = vec![
             fact(
-                "bytes never freed, 95 % interval",
+                "bytes leaked by now, 95 % interval",
                 format!("{} to {}", words::bytes(bytes.low), words::bytes(bytes.high)),
             ),
             fact("sampled objects behind this estimate", self.survivors.len().to_string()),
@@ -209,6 +224,10 @@ impl<'a> Growth<'a> {
         }
         facts
     }
+}
+
+fn scaled(estimate: Estimate, factor: f64) -> Estimate {
+    Estimate { value: estimate.value * factor, low: estimate.low * factor, high: estimate.high * factor }
 }
 
 fn detail(bytes: Estimate, count: Estimate, span_s: f64) -> String {

@@ -205,6 +205,6 @@ fn error_rates() {
     println!("| healthy: false positive rate | {:.3} | {:.3} |", healthy.0, healthy.1);
     println!("| leaks: true positive rate | {:.3} | {:.3} |", leaks.0, leaks.1);
     assert!(healthy.0 <= 0.02, "false positive rate at the end {}", healthy.0);
-    assert!(healthy.1 <= 0.60, "false positive rate of any look {}", healthy.1);
+    assert!(healthy.1 <= 0.70, "false positive rate of any look {}", healthy.1);
     assert!(leaks.0 >= 0.85, "true positive rate at the end {}", leaks.0);
 }

@@ -92,7 +92,7 @@ fn mid_p_gamma(sum: f64, variance: f64, weight_max: f64) -> (f64, f64) {
     let above = gamma_with(sum + weight_max, variance + weight_max * weight_max);
     let (Some(below), Some(above)) = (below, above) else { return (0.0, f64::INFINITY) };
     let cdf = |x: f64| 0.5 * (below.cdf(x) + above.cdf(x));
-    let reach = 20.0 * (sum + weight_max + variance.sqrt());
+    let reach = 20.0 * (sum + weight_max + libm::sqrt(variance));
     (bisect(&cdf, 0.025, reach), bisect(&cdf, 0.975, reach))
 }
 

@@ -24,6 +24,8 @@ pub mod control;
 mod layout;
 mod live_table;
 mod losses;
+#[cfg(loom)]
+pub mod model;
 mod modules;
 mod primitive;
 mod ring;

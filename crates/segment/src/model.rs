@@ -1,0 +1,47 @@
+//! Segment, for the model checker only (`--cfg loom`): the structures over any few words. A whole segment has too many
+//! atomics to be explored.
+
+use crate::{LiveTable, ModuleTable, Ring, StackTable, TotalsTable, Words};
+use crate::{live_table, modules, ring, stacks, totals};
+
+/// See the module of the live table.
+pub const BUCKET_OBJECTS: usize = live_table::BUCKET_OBJECTS;
+/// See the module of the live table.
+pub const BUCKET_WORDS: usize = live_table::BUCKET_WORDS;
+/// See the module of the live table.
+pub const PAYLOAD_WORDS: usize = live_table::PAYLOAD_WORDS;
+/// Words of one module.
+pub const MODULE_WORDS: usize = modules::MODULE_WORDS;
+/// Words of the ring's positions.
+pub const RING_CONTROL_WORDS: usize = ring::CONTROL_WORDS;
+/// Words before the stack table.
+pub const STACK_CONTROL_WORDS: usize = stacks::CONTROL_WORDS;
+/// Words of one stack.
+pub const STACK_WORDS: usize = stacks::STACK_WORDS;
+/// Words of one stack's totals.
+pub const TOTALS_WORDS: usize = totals::TOTALS_WORDS;
+
+/// A live table over these words.
+pub fn live_table<'a>(buckets: Words<'a>, payloads: Words<'a>) -> LiveTable<'a> {
+    LiveTable::new(buckets, payloads)
+}
+
+/// A ring over these words.
+pub fn ring<'a>(control: Words<'a>, slots: Words<'a>) -> Ring<'a> {
+    Ring::new(control, slots)
+}
+
+/// A stack table over these words.
+pub fn stack_table<'a>(table: Words<'a>, arena: Words<'a>) -> Option<StackTable<'a>> {
+    StackTable::new(table, arena)
+}
+
+/// A module table over these words.
+pub fn module_table(words: Words<'_>) -> ModuleTable<'_> {
+    ModuleTable::new(words)
+}
+
+/// Totals over these words.
+pub fn totals_table(words: Words<'_>) -> TotalsTable<'_> {
+    TotalsTable::new(words)
+}
