@@ -294,7 +294,7 @@ fn reserved_segment() -> Option<Segment<'static>> {
     if !with_control(|control| control.take_first())? {
         return None;
     }
-    let layout = Layout::new(settings().capacities)?;
+    let layout = Layout::new(settings().first)?;
     let mut path = [0; PATH_MAX];
     let path = session_path(&[control::FIRST_SEGMENT_NAME.as_bytes()], &mut path)?;
     let segment = Segment::open(mapping::existing(path, layout.bytes())?).ok()?;
@@ -303,7 +303,7 @@ fn reserved_segment() -> Option<Segment<'static>> {
 
 /// A segment of this process's own, named after its pid and the time.
 fn own_segment(now_ns: u64) -> Result<Segment<'static>, Refusal> {
-    let layout = Layout::new(settings().capacities).ok_or(Refusal::CannotCreate)?;
+    let layout = Layout::new(settings().others).ok_or(Refusal::CannotCreate)?;
     let pid = sys::call(libc::SYS_getpid, [0; 6]) as u64;
     let (mut digits, mut more) = ([0u8; 20], [0u8; 20]);
     let name = [decimal(pid, &mut digits), b"-", decimal(now_ns, &mut more), control::SEGMENT_SUFFIX.as_bytes()];

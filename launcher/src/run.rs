@@ -87,6 +87,7 @@ impl Watching {
     /// The last look, the last report, the session's end.
     fn end(&mut self, pid: u32, exit: ProgramExit) -> Report {
         self.watch.finish(pid, exit);
+        self.watch.remove_files();
         if let Err(error) = self.session.end(exit) {
             self.trouble.get_or_insert(error.to_string());
         }

@@ -39,6 +39,17 @@ impl SharedFile {
         Ok(Self { map })
     }
 
+    /// How much of the file is in memory, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        const PAGE: usize = 4096;
+        let mut pages = vec![0u8; self.map.len().div_ceil(PAGE)];
+        let start = self.map.as_ptr().cast_mut().cast();
+        // SAFETY: the range is our mapping; the vector has a byte for each of its pages.
+        let answer = unsafe { nix::libc::mincore(start, self.map.len(), pages.as_mut_ptr()) };
+        let resident = pages.iter().filter(|page| **page & 1 != 0).count();
+        if answer == 0 { (resident * PAGE) as u64 } else { 0 }
+    }
+
     /// The file as atomic words.
     pub fn words(&self) -> Words<'_> {
         let (start, bytes) = (self.map.as_ptr(), self.map.len());

@@ -129,9 +129,9 @@ impl ProcessReader {
         self.segment().get(HeaderWord::SampleIntervalBytes)
     }
 
-    /// Size of the segment, in bytes.
-    pub fn segment_bytes(&self) -> u64 {
-        self.layout.bytes() as u64
+    /// Bytes of the segment that are in memory; the rest was never touched.
+    pub fn resident_bytes(&self) -> u64 {
+        self.file.resident_bytes()
     }
 
     /// Every cause of loss with its count, zeros included.

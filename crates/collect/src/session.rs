@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Makes the control page and the segment for the first process. Everything a watched process needs is reserved
 /// here, so that a full disk is known before the program starts.
 pub fn prepare(directory: &Path, settings: &Settings) -> io::Result<SessionFiles> {
-    let layout = Layout::new(settings.capacities)
+    let layout = Layout::new(settings.first)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "capacities out of range"))?;
     let first = SharedFile::create(&directory.join(control::FIRST_SEGMENT_NAME), layout.bytes())?;
     Segment::format(first.words(), &layout).ok_or(io::ErrorKind::InvalidInput)?;
@@ -47,6 +47,18 @@ impl SessionFiles {
         fresh.sort();
         self.seen.extend(fresh.iter().cloned());
         fresh
+    }
+
+    /// Removes the session's segments and control page. Processes that still run go on writing to what they have
+    /// mapped; nobody reads it any more. What is gone already is no error.
+    pub fn remove(&self) {
+        let Ok(entries) = std::fs::read_dir(&self.directory) else { return };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.ends_with(control::SEGMENT_SUFFIX) || name == control::FILE_NAME {
+                let _ = std::fs::remove_file(&path);
+            }
+        }
     }
 
     /// How many processes could not be watched, by reason; only reasons that occurred.

@@ -19,8 +19,9 @@ pub const SEGMENT_SUFFIX: &str = ".segment";
 
 const VERSION: usize = 1;
 const SAMPLE_INTERVAL: usize = 2;
-const CAPACITIES: usize = 3;
-const FIRST_TAKEN: usize = 8;
+const FIRST: usize = 3;
+const OTHERS: usize = 8;
+const FIRST_TAKEN: usize = 13;
 const REFUSED: usize = 16;
 
 /// Why a process of the session has no segment.
@@ -49,8 +50,10 @@ impl Refusal {
 pub struct Settings {
     /// Mean bytes between samples; 0 records everything.
     pub sample_interval_bytes: u64,
-    /// Capacities of each process's segment.
-    pub capacities: Capacities,
+    /// Capacities of the segment of the session's first process.
+    pub first: Capacities,
+    /// Capacities of the others' segments: there may be many of them.
+    pub others: Capacities,
 }
 
 /// The control page over mapped words.
@@ -63,11 +66,12 @@ impl<'a> Control<'a> {
     /// Writes a fresh page; `None` if there are too few words.
     pub fn format(words: Words<'a>, settings: &Settings) -> Option<Self> {
         let control = Self { words: words.get(..WORDS)? };
-        let c = settings.capacities;
         control.store(VERSION, crate::VERSION);
         control.store(SAMPLE_INTERVAL, settings.sample_interval_bytes);
-        for (i, n) in [c.live_buckets, c.stacks, c.frames, c.modules, c.ring_slots].into_iter().enumerate() {
-            control.store(CAPACITIES + i, n as u64);
+        for (at, c) in [(FIRST, settings.first), (OTHERS, settings.others)] {
+            for (i, n) in [c.live_buckets, c.stacks, c.frames, c.modules, c.ring_slots].into_iter().enumerate() {
+                control.store(at + i, n as u64);
+            }
         }
         control.store(0, MAGIC);
         Some(control)
@@ -91,12 +95,17 @@ impl<'a> Control<'a> {
 
     /// The settings; `None` if the capacities make no sense.
     pub fn settings(&self) -> Option<Settings> {
-        let n = |i: usize| usize::try_from(self.load(CAPACITIES + i)).unwrap_or(usize::MAX);
-        let capacities =
-            Capacities { live_buckets: n(0), stacks: n(1), frames: n(2), modules: n(3), ring_slots: n(4) };
-        capacities
-            .is_valid()
-            .then(|| Settings { sample_interval_bytes: self.load(SAMPLE_INTERVAL), capacities })
+        let capacities = |at: usize| {
+            let n = |i: usize| usize::try_from(self.load(at + i)).unwrap_or(usize::MAX);
+            let c =
+                Capacities { live_buckets: n(0), stacks: n(1), frames: n(2), modules: n(3), ring_slots: n(4) };
+            c.is_valid().then_some(c)
+        };
+        Some(Settings {
+            sample_interval_bytes: self.load(SAMPLE_INTERVAL),
+            first: capacities(FIRST)?,
+            others: capacities(OTHERS)?,
+        })
     }
 
     /// True for the first process that asks: the reserved segment is its own.
@@ -132,7 +141,7 @@ mod tests {
     fn settings_come_back() {
         let w: Vec<AtomicU64> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
         assert!(Control::open(&w).is_none());
-        let settings = Settings { sample_interval_bytes: 4096, capacities: Capacities::GUARD };
+        let settings = Settings { sample_interval_bytes: 4096, first: Capacities::AUDIT, others: Capacities::GUARD };
         Control::format(&w, &settings).unwrap();
         let control = Control::open(&w).unwrap();
         assert_eq!(control.settings(), Some(settings));

@@ -31,6 +31,9 @@ impl Capacities {
     /// Audit mode: 3.6 million live objects, 65,536 stacks.
     pub const AUDIT: Self =
         Self { live_buckets: 1 << 19, stacks: 1 << 16, frames: 1 << 20, modules: 512, ring_slots: 1 << 16 };
+    /// Audit mode, the processes that the first one starts: 458,752 live objects, 16,384 stacks.
+    pub const AUDIT_OTHERS: Self =
+        Self { live_buckets: 1 << 16, stacks: 1 << 14, frames: 1 << 18, modules: 512, ring_slots: 1 << 13 };
     /// Largest value any capacity may have; keeps all offset arithmetic far from overflow.
     pub const MAX: usize = 1 << 28;
 
@@ -111,6 +114,7 @@ const _: () = {
     assert!(HEADER_WORDS == 256);
     assert!(matches!(Layout::new(Capacities::GUARD), Some(l) if l.bytes() <= 8 << 20));
     assert!(matches!(Layout::new(Capacities::AUDIT), Some(l) if l.bytes() <= 160 << 20));
+    assert!(matches!(Layout::new(Capacities::AUDIT_OTHERS), Some(l) if l.bytes() <= 24 << 20));
 };
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl<'a> LiveTable<'a> {
         (self.mask + 1) * BUCKET_OBJECTS
     }
 
-    fn home(&self, address: u64) -> usize {
+    pub(crate) fn home(&self, address: u64) -> usize {
         // Fibonacci hashing; the low four bits carry nothing.
         ((address >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & self.mask
     }
@@ -100,8 +100,10 @@ impl<'a> LiveTable<'a> {
                     continue;
                 }
                 let Some(payload) = self.payload(home + distance, i) else { return Err(Full) };
-                // Raised before the payload changes: matched by the second version load in `read_slot`.
-                meta.fetch_add(VERSION_ONE, Ordering::Relaxed);
+                // Matched by the first version load in `read_slot`: who sees this version sees the slot BUSY, and
+                // not the object of the same address that was here before.
+                meta.fetch_add(VERSION_ONE, Ordering::Release);
+                // Raised before the payload changes: matched by the fence in `read_slot`.
                 fence(Ordering::Release);
                 store_payload(payload, record);
                 // Matched by the acquire loads in `remove` and `read_slot`.
@@ -184,7 +186,8 @@ impl<'a> LiveTable<'a> {
 }
 
 fn store_payload(payload: Words<'_>, record: &Record) {
-    let words = [record.size_bytes, record.born_ns, u64::from(record.stack) << 32 | u64::from(record.p.to_bits())];
+    let words =
+        [record.size_bytes, record.born_ns, u64::from(record.stack) << 32 | u64::from(record.p.to_bits())];
     for (to, from) in payload.iter().zip(words) {
         to.store(from, Ordering::Relaxed);
     }

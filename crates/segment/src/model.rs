@@ -26,6 +26,11 @@ pub fn live_table<'a>(buckets: Words<'a>, payloads: Words<'a>) -> LiveTable<'a> 
     LiveTable::new(buckets, payloads)
 }
 
+/// The bucket in which an address is looked for first.
+pub fn live_home(table: &LiveTable<'_>, address: u64) -> usize {
+    table.home(address)
+}
+
 /// A ring over these words.
 pub fn ring<'a>(control: Words<'a>, slots: Words<'a>) -> Ring<'a> {
     Ring::new(control, slots)

@@ -111,7 +111,12 @@ impl<'a> Ring<'a> {
             // Matched by the release store in `advance`: the reader is done with the slot.
             let free = stamp.load(Ordering::Acquire);
             if free == position & STAMP_MASK {
-                match head.compare_exchange(position, position.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed) {
+                match head.compare_exchange(
+                    position,
+                    position.wrapping_add(1),
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                ) {
                     Ok(_) => return Self::fill(stamp, body, free, position, event),
                     Err(now) => position = now,
                 }

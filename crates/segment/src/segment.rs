@@ -90,7 +90,9 @@ impl core::fmt::Display for Invalid {
         match self {
             Self::TooShort => f.write_str("shorter than a segment's header"),
             Self::Magic => f.write_str("not a MemGuard segment"),
-            Self::Version(v) => write!(f, "written by another version of MemGuard (layout {v}, this is {VERSION})"),
+            Self::Version(v) => {
+                write!(f, "written by another version of MemGuard (layout {v}, this is {VERSION})")
+            }
             Self::Capacities => f.write_str("its header is damaged"),
             Self::Truncated => f.write_str("shorter than its header says"),
         }
@@ -225,7 +227,9 @@ impl<'a> Segment<'a> {
 
     /// Modules.
     pub fn modules(&self) -> ModuleTable<'a> {
-        ModuleTable::new(self.part(self.layout.modules, self.layout.capacities.modules * modules::MODULE_WORDS))
+        ModuleTable::new(
+            self.part(self.layout.modules, self.layout.capacities.modules * modules::MODULE_WORDS),
+        )
     }
 
     /// Stacks; `None` never happens on a segment that was formatted or opened.
@@ -268,7 +272,8 @@ mod tests {
     use proptest::prelude::*;
     use std::vec::Vec;
 
-    const SMALL: Capacities = Capacities { live_buckets: 2, stacks: 4, frames: 16, modules: 2, ring_slots: 4 };
+    const SMALL: Capacities =
+        Capacities { live_buckets: 2, stacks: 4, frames: 16, modules: 2, ring_slots: 4 };
 
     fn words(n: usize) -> Vec<AtomicU64> {
         (0..n).map(|_| AtomicU64::new(0)).collect()

@@ -139,10 +139,13 @@ impl<'a> StackTable<'a> {
         mut frames: impl FnMut(usize) -> Frame,
     ) -> bool {
         let count = count.min(0xFFFF);
+        // Looked at before it is raised and never lowered again: a writer that took its claim back could take back what
+        // others have built on. So the counter ends a little beyond the arena, and cannot wrap in a lifetime.
+        if self.used.load(Ordering::Relaxed) >= self.arena.len() as u64 {
+            return false;
+        }
         let start = self.used.fetch_add(count as u64, Ordering::Relaxed) as usize;
         let Some(arena) = start.checked_add(count).and_then(|stop| self.arena.get(start..stop)) else {
-            // Held at the end, so that the counter cannot wrap in a lifetime.
-            self.used.fetch_sub(count as u64, Ordering::Relaxed);
             return false;
         };
         for (i, word) in arena.iter().enumerate() {
@@ -205,16 +208,14 @@ mod tests {
         let table = StackTable::new(&t, &a).unwrap();
         let frame = |i: usize| Frame::new(2, 0x1000 + i as u64);
         let first = table.insert(0xABCD_EF01_2345, 3, StackEnd::Complete, frame).unwrap();
-        let again = table.insert(0xABCD_EF01_2345, 3, StackEnd::Complete, |_| panic!("stored twice")).unwrap();
+        let again =
+            table.insert(0xABCD_EF01_2345, 3, StackEnd::Complete, |_| panic!("stored twice")).unwrap();
         assert_eq!(first.stack, again.stack);
         assert_ne!(first.stack, STACK_UNKNOWN);
         let mut frames = Vec::new();
         table.for_each_frame(first.stack, |f| frames.push((f.module(), f.address())));
         assert_eq!(frames, [(2, 0x1000), (2, 0x1001), (2, 0x1002)]);
-        assert_eq!(
-            table.shape(first.stack),
-            Some(StackShape { frames: 3, end: Some(StackEnd::Complete) })
-        );
+        assert_eq!(table.shape(first.stack), Some(StackShape { frames: 3, end: Some(StackEnd::Complete) }));
     }
 
     #[test]

@@ -64,47 +64,51 @@ impl<'a> TotalsTable<'a> {
         self.words.get(start..start.checked_add(TOTALS_WORDS)?)
     }
 
-    fn add(entry: Words<'_>, word: usize, amount: u64) {
+    fn add(entry: Words<'_>, word: usize, amount: u64, order: Ordering) {
         if let Some(word) = entry.get(word) {
-            word.fetch_add(amount, Ordering::Relaxed);
+            word.fetch_add(amount, order);
         }
     }
 
     /// Books a birth of `size_bytes` that was sampled with probability `p`.
     pub fn birth(&self, stack: u32, size_bytes: u64, p: f64) {
         let Some(entry) = self.entry(stack) else { return };
-        Self::add(entry, BIRTHS, 1);
-        Self::add(entry, BORN_COUNT, (COUNT_SCALE / p) as u64);
-        Self::add(entry, BORN_BYTES, (size_bytes as f64 / p) as u64);
+        let add = |word, amount| Self::add(entry, word, amount, Ordering::Relaxed);
+        add(BIRTHS, 1);
+        add(BORN_COUNT, (COUNT_SCALE / p) as u64);
+        add(BORN_BYTES, (size_bytes as f64 / p) as u64);
     }
 
     /// Books a death of what [`TotalsTable::birth`] booked.
     pub fn death(&self, stack: u32, size_bytes: u64, p: f64, lifetime_ns: u64) {
         let Some(entry) = self.entry(stack) else { return };
-        Self::add(entry, DEATHS, 1);
-        Self::add(entry, DIED_COUNT, (COUNT_SCALE / p) as u64);
-        Self::add(entry, DIED_BYTES, (size_bytes as f64 / p) as u64);
-        Self::add(entry, LIFETIMES + lifetime_bucket(lifetime_ns), 1);
+        // Release: the birth was booked before. Matched by the acquire loads in `get`.
+        let add = |word, amount| Self::add(entry, word, amount, Ordering::Release);
+        add(DEATHS, 1);
+        add(DIED_COUNT, (COUNT_SCALE / p) as u64);
+        add(DIED_BYTES, (size_bytes as f64 / p) as u64);
+        add(LIFETIMES + lifetime_bucket(lifetime_ns), 1);
     }
 
     /// Copies one stack's totals, or `None` beyond the table.
     pub fn get(&self, stack: u32) -> Option<Totals> {
         let entry = self.entry(stack)?;
-        let word = |i: usize| entry[i].load(Ordering::Relaxed);
-        let mut totals = Totals {
-            // Deaths before births: each is a subset of births, so a reader never sees more deaths.
-            deaths: word(DEATHS),
-            births: word(BIRTHS),
-            died_count: word(DIED_COUNT) as f64 / COUNT_SCALE,
-            born_count: word(BORN_COUNT) as f64 / COUNT_SCALE,
-            died_bytes: word(DIED_BYTES) as f64,
-            born_bytes: word(BORN_BYTES) as f64,
-            lifetimes: [0; LIFETIME_BUCKETS],
-        };
-        for (i, bucket) in totals.lifetimes.iter_mut().enumerate() {
-            *bucket = word(LIFETIMES + i);
-        }
-        Some(totals)
+        let word = |i: usize, order| entry.get(i).map_or(0, |word| word.load(order));
+        // All of the deaths before any of the births: who sees a death sees its birth (matched by the release in
+        // `death`), so a reader never finds more dead than born.
+        let died = |i| word(i, Ordering::Acquire);
+        let (deaths, died_count, died_bytes) = (died(DEATHS), died(DIED_COUNT), died(DIED_BYTES));
+        let lifetimes = core::array::from_fn(|i| died(LIFETIMES + i));
+        let born = |i| word(i, Ordering::Relaxed);
+        Some(Totals {
+            births: born(BIRTHS),
+            deaths,
+            born_count: born(BORN_COUNT) as f64 / COUNT_SCALE,
+            died_count: died_count as f64 / COUNT_SCALE,
+            born_bytes: born(BORN_BYTES) as f64,
+            died_bytes: died_bytes as f64,
+            lifetimes,
+        })
     }
 }
 

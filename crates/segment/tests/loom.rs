@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 /// Explores `execution` with at most this many preemptions (`LOOM_MAX_PREEMPTIONS` overrides).
-fn explore(name: &str, preemptions_max: usize, execution: impl Fn() + Sync + Send + 'static) {
+fn explore(name: &str, preemptions_max: Option<usize>, execution: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(preemptions_max));
+    builder.preemption_bound = builder.preemption_bound.or(preemptions_max);
     builder.max_branches = 10_000;
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -26,6 +26,17 @@ fn explore(name: &str, preemptions_max: usize, execution: impl Fn() + Sync + Sen
         execution();
     });
     println!("{name}: {} executions", count.load(std::sync::atomic::Ordering::Relaxed));
+}
+
+fn count(outcome: &AtomicUsize, happened: bool) {
+    outcome.fetch_add(usize::from(happened), std::sync::atomic::Ordering::Relaxed);
+}
+
+/// The exploration met the situations that the test is about.
+fn assert_reached<const N: usize>(outcomes: [&AtomicUsize; N]) {
+    for (i, outcome) in outcomes.into_iter().enumerate() {
+        assert_ne!(outcome.load(std::sync::atomic::Ordering::Relaxed), 0, "outcome {i} was never met");
+    }
 }
 
 fn words(n: usize) -> Vec<AtomicU64> {
@@ -51,7 +62,15 @@ impl RingMemory {
 
 fn event(i: u64) -> Event {
     let stack = i as u32 * 3;
-    Event { kind: EventKind::Birth, stack, address: i << 4, size_bytes: i + 100, born_ns: i + 200, at_ns: i + 300, p: 0.5 }
+    Event {
+        kind: EventKind::Birth,
+        stack,
+        address: i << 4,
+        size_bytes: i + 100,
+        born_ns: i + 200,
+        at_ns: i + 300,
+        p: 0.5,
+    }
 }
 
 /// What is left in the ring when all writers are done.
@@ -69,7 +88,9 @@ fn drain(ring: &Ring<'_>, into: &mut Vec<Event>) {
 /// is full.
 #[test]
 fn ring_delivers_each_event_once_or_refuses_it() {
-    explore("ring, two writers", 2, || {
+    static FULL: AtomicUsize = AtomicUsize::new(0);
+    static ALL: AtomicUsize = AtomicUsize::new(0);
+    explore("ring, two writers", Some(3), || {
         let memory = RingMemory::new(2);
         // One slot is in use, so that the second event of the three finds the ring full unless the reader is quick.
         memory.ring().push(&event(1)).unwrap();
@@ -92,52 +113,54 @@ fn ring_delivers_each_event_once_or_refuses_it() {
                 Err(dropped) => assert_eq!(dropped, Dropped::Full),
             }
         }
+        count(&FULL, sent.len() < 3);
+        count(&ALL, sent.len() == 3);
         drain(&memory.ring(), &mut received);
         received.sort_unstable_by_key(|e| e.address);
         assert_eq!(received, sent);
     });
+    assert_reached([&FULL, &ALL]);
 }
 
 /// A writer that is slower than the reader's patience, while another uses the slot's next life: what was accepted is
 /// delivered once, what was refused never, and an event that the late writer scribbled over is seen to be damaged.
 #[test]
 fn ring_takes_a_slot_from_a_slow_writer() {
-    explore("ring, slow writer", 3, || {
+    static DAMAGED: AtomicUsize = AtomicUsize::new(0);
+    static REFUSED: AtomicUsize = AtomicUsize::new(0);
+    explore("ring, slow writer", Some(3), || {
         let memory = RingMemory::new(1);
-        let slow = {
+        let writers = [1, 2].map(|i| {
             let memory = Arc::clone(&memory);
-            thread::spawn(move || memory.ring().push(&event(1)))
-        };
-        let ring = memory.ring();
-        let (mut received, mut corrupt, mut abandoned) = (Vec::new(), 0, false);
-        match ring.pop() {
+            thread::spawn(move || memory.ring().push(&event(i)))
+        });
+        let (mut received, mut damaged) = (Vec::new(), 0);
+        let mut pop = |patient: bool| match memory.ring().pop() {
             Next::Event(event) => received.push(event),
-            Next::Empty => {}
-            Next::Unfinished => {
-                ring.abandon();
-                abandoned = true;
-            }
-            Next::Corrupt => panic!("nothing was there"),
+            Next::Corrupt => damaged += 1,
+            Next::Unfinished if !patient => memory.ring().abandon(),
+            Next::Unfinished | Next::Empty => {}
+        };
+        pop(false);
+        pop(true);
+        let results = writers.map(|writer| writer.join().unwrap());
+        pop(false);
+        pop(false);
+        assert_eq!(memory.ring().pop(), Next::Empty);
+        let refused = results.contains(&Err(Dropped::Abandoned));
+        assert!(damaged == 0 || damaged == 1 && refused);
+        for (i, result) in [1, 2].into_iter().zip(results) {
+            let times = received.iter().filter(|e| **e == event(i)).count();
+            assert!(
+                times == usize::from(result.is_ok()) || result.is_ok() && damaged == 1,
+                "{i}: {result:?} {times}"
+            );
         }
-        let second = ring.push(&event(2));
-        for last in [false, true] {
-            loop {
-                match ring.pop() {
-                    Next::Event(event) => received.push(event),
-                    Next::Corrupt => corrupt += 1,
-                    Next::Empty | Next::Unfinished => break,
-                }
-            }
-            if last {
-                break;
-            }
-        }
-        let first = slow.join().unwrap();
-        while !matches!(ring.pop(), Next::Empty) {
-            panic!("the slow writer was done or abandoned");
-        }
-        let _ = (first, second, corrupt, abandoned);
+        assert!(received.iter().all(|e| *e == event(1) || *e == event(2)), "{received:?}");
+        count(&DAMAGED, damaged == 1);
+        count(&REFUSED, refused);
     });
+    assert_reached([&DAMAGED, &REFUSED]);
 }
 
 struct LiveMemory {
@@ -158,24 +181,363 @@ impl LiveMemory {
     }
 }
 
+/// `N` addresses that are looked for in bucket 0 first.
+fn at_home_in_bucket_0<const N: usize>(table: &LiveTable<'_>) -> [u64; N] {
+    let mut found = (1u64..).map(|i| i * 16).filter(|a| model::live_home(table, *a) == 0);
+    std::array::from_fn(|_| found.next().unwrap())
+}
+
 fn object(address: u64, i: u64) -> Record {
     Record { address, size_bytes: i, born_ns: i, stack: i as u32, p: 0.5 }
 }
 
-/// An object is freed and its address given out again while the reader copies the slot: the copy is of one of them.
+fn assert_no_marks(memory: &LiveMemory) {
+    for meta in memory.buckets.iter().step_by(model::BUCKET_WORDS) {
+        assert_eq!(
+            meta.load(Ordering::Relaxed) as u32,
+            0,
+            "a mark of an object that passed over is left behind"
+        );
+    }
+}
+
+fn contents(table: &LiveTable<'_>) -> Vec<Record> {
+    let mut all = Vec::new();
+    table.for_each(|record| all.push(record));
+    all.sort_unstable_by_key(|r| r.address);
+    all
+}
+
+/// Two threads come for the last slot of a bucket and go again: each finds its own object, wherever it ended up.
 #[test]
-fn a_reader_never_mixes_two_objects_of_one_address() {
-    explore("live table, reuse", 3, || {
+fn live_table_two_threads_want_the_last_slot() {
+    static PASSED: AtomicUsize = AtomicUsize::new(0);
+    explore("live table, last slot", Some(3), || {
+        let memory = LiveMemory::new(2);
+        let addresses: [u64; 8] = at_home_in_bucket_0(&memory.table());
+        for address in &addresses[..6] {
+            memory.table().insert(&object(*address, 9)).unwrap();
+        }
+        let threads = [addresses[6], addresses[7]].map(|address| {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                memory.table().insert(&object(address, 1)).unwrap();
+                count(&PASSED, memory.buckets[model::BUCKET_WORDS + 1].load(Ordering::Relaxed) == address);
+                assert_eq!(memory.table().remove(address), Some(object(address, 1)));
+            })
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_no_marks(&memory);
+        assert_eq!(
+            contents(&memory.table()),
+            addresses[..6].iter().map(|a| object(*a, 9)).collect::<Vec<_>>()
+        );
+    });
+    assert_reached([&PASSED]);
+}
+
+/// An object passes over a full bucket just when a slot there comes free; the thread that is handed the object finds
+/// it in either case.
+#[test]
+fn live_table_finds_an_object_that_passed_over() {
+    static HANDED_OVER: AtomicUsize = AtomicUsize::new(0);
+    explore("live table, passed over", Some(3), || {
+        let memory = LiveMemory::new(2);
+        let addresses: [u64; 8] = at_home_in_bucket_0(&memory.table());
+        for address in &addresses[..7] {
+            memory.table().insert(&object(*address, 9)).unwrap();
+        }
+        let handed_over = Arc::new(AtomicU64::new(0));
+        let inserter = {
+            let (memory, handed_over) = (Arc::clone(&memory), Arc::clone(&handed_over));
+            thread::spawn(move || {
+                memory.table().insert(&object(addresses[7], 1)).unwrap();
+                handed_over.store(1, Ordering::Release);
+            })
+        };
+        assert!(memory.table().remove(addresses[0]).is_some());
+        let early = handed_over.load(Ordering::Acquire) == 1;
+        if early {
+            assert_eq!(memory.table().remove(addresses[7]), Some(object(addresses[7], 1)));
+        }
+        inserter.join().unwrap();
+        if !early {
+            assert_eq!(memory.table().remove(addresses[7]), Some(object(addresses[7], 1)));
+        }
+        assert_no_marks(&memory);
+        count(&HANDED_OVER, early);
+    });
+    assert_reached([&HANDED_OVER]);
+}
+
+/// A full table refuses, or finds the slot that just came free; either way no mark stays.
+#[test]
+fn live_table_full_takes_back_its_marks() {
+    static FULL: AtomicUsize = AtomicUsize::new(0);
+    static FOUND: AtomicUsize = AtomicUsize::new(0);
+    explore("live table, full", Some(3), || {
+        let memory = LiveMemory::new(1);
+        let addresses: [u64; 8] = at_home_in_bucket_0(&memory.table());
+        for address in &addresses[..7] {
+            memory.table().insert(&object(*address, 9)).unwrap();
+        }
+        let inserter = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || memory.table().insert(&object(addresses[7], 1)))
+        };
+        assert!(memory.table().remove(addresses[0]).is_some());
+        assert!(memory.table().remove(addresses[6]).is_some());
+        let inserted = inserter.join().unwrap().is_ok();
+        assert_eq!(memory.table().remove(addresses[7]).is_some(), inserted);
+        assert_no_marks(&memory);
+        count(&FULL, !inserted);
+        count(&FOUND, inserted);
+    });
+    assert_reached([&FULL, &FOUND]);
+}
+
+/// Two threads free the same object at the same time (the program's double free): one of them gets it.
+#[test]
+fn live_table_gives_an_object_to_one_of_two_removers() {
+    explore("live table, double free", Some(3), || {
+        let memory = LiveMemory::new(1);
+        memory.table().insert(&object(16, 1)).unwrap();
+        let other = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || memory.table().remove(16).is_some())
+        };
+        let mine = memory.table().remove(16).is_some();
+        assert!(mine != other.join().unwrap());
+        assert_no_marks(&memory);
+    });
+}
+
+/// An object is freed and its address given out again, twice, while the reader copies the slot: the copy is of one of
+/// them. An object that just stays is seen.
+#[test]
+fn live_table_reader_never_mixes_two_objects_of_one_address() {
+    static SEEN: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
+    explore("live table, reuse", Some(4), || {
+        let memory = LiveMemory::new(1);
+        memory.table().insert(&object(16, 1)).unwrap();
+        memory.table().insert(&object(32, 9)).unwrap();
+        let writer = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                for i in 1..3 {
+                    assert_eq!(memory.table().remove(16), Some(object(16, i)));
+                    memory.table().insert(&object(16, i + 1)).unwrap();
+                }
+            })
+        };
+        let (mut seen, mut stays) = (0, 0);
+        memory.table().for_each(|record| {
+            if record.address == 16 {
+                assert!((1..4).any(|i| record == object(16, i)), "{record:?}");
+                seen = record.size_bytes as usize;
+            } else {
+                assert_eq!(record, object(32, 9));
+                stays += 1;
+            }
+        });
+        assert_eq!(stays, 1);
+        count(&SEEN[seen], true);
+        writer.join().unwrap();
+        assert_eq!(contents(&memory.table()), [object(16, 3), object(32, 9)]);
+    });
+    assert_reached(SEEN.each_ref());
+}
+
+/// As before, with another thread whose objects come and go in the same bucket, so that the version counts for both.
+#[test]
+fn live_table_reader_is_not_misled_by_a_neighbour() {
+    explore("live table, neighbour", Some(2), || {
         let memory = LiveMemory::new(1);
         memory.table().insert(&object(16, 1)).unwrap();
         let writer = {
             let memory = Arc::clone(&memory);
             thread::spawn(move || {
-                assert_eq!(memory.table().remove(16), Some(object(16, 1)));
+                memory.table().remove(16).unwrap();
                 memory.table().insert(&object(16, 2)).unwrap();
             })
         };
-        memory.table().for_each(|seen| assert!(seen == object(16, 1) || seen == object(16, 2), "{seen:?}"));
+        let neighbour = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || memory.table().insert(&object(32, 9)).unwrap())
+        };
+        let whole = [object(16, 1), object(16, 2), object(32, 9)];
+        memory.table().for_each(|record| assert!(whole.contains(&record), "{record:?}"));
         writer.join().unwrap();
+        neighbour.join().unwrap();
+        assert_no_marks(&memory);
+        assert_eq!(contents(&memory.table()), [object(16, 2), object(32, 9)]);
+    });
+}
+
+struct StackMemory {
+    table: Vec<AtomicU64>,
+    arena: Vec<AtomicU64>,
+}
+
+impl StackMemory {
+    fn new(stacks: usize, frames: usize) -> Arc<Self> {
+        let table = words(model::STACK_CONTROL_WORDS + stacks * model::STACK_WORDS);
+        Arc::new(Self { table, arena: words(frames) })
+    }
+
+    fn table(&self) -> StackTable<'_> {
+        model::stack_table(&self.table, &self.arena).unwrap()
+    }
+
+    /// The frames of a stack; `None` if they are not there yet.
+    fn frames(&self, stack: u32) -> Option<Vec<Frame>> {
+        let shape = self.table().shape(stack).unwrap();
+        let mut frames = Vec::new();
+        self.table().for_each_frame(stack, |frame| frames.push(frame));
+        shape.end.map(|_| frames)
+    }
+}
+
+/// Hashes that are looked for at the same place first.
+fn hash(i: u64) -> u64 {
+    1 << 17 | i << 40
+}
+
+fn stack_of(i: u64, count: usize) -> Vec<Frame> {
+    (0..count).map(|frame| Frame(i << 8 | frame as u64)).collect()
+}
+
+/// Two threads store the same stack: they get the same number, and whoever sees frames sees all of them.
+#[test]
+fn stacks_same_stack_same_number() {
+    static EARLY: AtomicUsize = AtomicUsize::new(0);
+    explore("stacks, same stack", Some(4), || {
+        let memory = StackMemory::new(4, 4);
+        let insert = |memory: &StackMemory| {
+            let frames = stack_of(1, 2);
+            let inserted = memory.table().insert(hash(1), 2, StackEnd::Complete, |i| frames[i]).unwrap();
+            // The number may be had before the frames are there, but never half of them.
+            let seen = memory.frames(inserted.stack);
+            assert!(seen.is_none() || seen == Some(frames), "{seen:?}");
+            count(&EARLY, seen.is_none());
+            inserted.stack
+        };
+        let other = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || insert(&memory))
+        };
+        let mine = insert(&memory);
+        assert_eq!(mine, other.join().unwrap());
+        assert_eq!(memory.frames(mine), Some(stack_of(1, 2)));
+    });
+    assert_reached([&EARLY]);
+}
+
+/// Two threads store different stacks in the same place: two numbers, nobody's frames are touched.
+#[test]
+fn stacks_different_stacks_different_numbers() {
+    explore("stacks, different stacks", Some(4), || {
+        let memory = StackMemory::new(4, 4);
+        let insert = |memory: &StackMemory, i: u64| {
+            let frames = stack_of(i, 2);
+            memory.table().insert(hash(i), 2, StackEnd::Complete, |i| frames[i]).unwrap().stack
+        };
+        let other = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || insert(&memory, 1))
+        };
+        let mine = insert(&memory, 2);
+        let theirs = other.join().unwrap();
+        assert_ne!(mine, theirs);
+        assert_eq!(memory.frames(theirs), Some(stack_of(1, 2)));
+        assert_eq!(memory.frames(mine), Some(stack_of(2, 2)));
+    });
+}
+
+/// Stacks that find no room, among others that do: what is said to be stored stays whole.
+#[test]
+fn stacks_a_full_arena_never_gives_the_same_room_twice() {
+    static REFUSED: AtomicUsize = AtomicUsize::new(0);
+    explore("stacks, full arena", Some(3), || {
+        let memory = StackMemory::new(8, 4);
+        let insert = |memory: &StackMemory, i: u64, frames: usize| {
+            let inserted = memory
+                .table()
+                .insert(hash(i), frames, StackEnd::Complete, |f| stack_of(i, frames)[f])
+                .unwrap();
+            count(&REFUSED, !inserted.frames_stored);
+            (inserted.frames_stored, inserted.stack, stack_of(i, frames))
+        };
+        let threads = [&[(1, 5)][..], &[(2, 1)], &[(3, 2), (4, 2)]].map(|stacks| {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                stacks.iter().map(|(i, frames)| insert(&memory, *i, *frames)).collect::<Vec<_>>()
+            })
+        });
+        let all = threads.map(|thread| thread.join().unwrap()).concat();
+        for (stored, stack, frames) in all {
+            assert_eq!(memory.frames(stack), stored.then_some(frames));
+        }
+    });
+    assert_reached([&REFUSED]);
+}
+
+/// The totals are read while an object is born and dies: never more deaths than births.
+#[test]
+fn totals_never_show_more_deaths_than_births() {
+    static BETWEEN: AtomicUsize = AtomicUsize::new(0);
+    explore("totals", Some(4), || {
+        let memory = Arc::new(words(model::TOTALS_WORDS));
+        let writer = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let totals = model::totals_table(&memory);
+                totals.birth(0, 10, 0.5);
+                totals.death(0, 10, 0.5, 5_000);
+            })
+        };
+        let seen = model::totals_table(&memory).get(0).unwrap();
+        assert!(seen.deaths <= seen.births, "{seen:?}");
+        assert!(seen.died_count <= seen.born_count, "{seen:?}");
+        assert!(seen.died_bytes <= seen.born_bytes, "{seen:?}");
+        assert!(seen.lifetimes.iter().sum::<u64>() <= seen.births, "{seen:?}");
+        count(&BETWEEN, seen.births != 0 && seen.deaths == 0);
+        writer.join().unwrap();
+        let after = model::totals_table(&memory).get(0).unwrap();
+        assert_eq!((after.births, after.deaths, after.lifetimes.iter().sum::<u64>()), (1, 1, 1));
+        assert_eq!(after.lifetimes.len(), LIFETIME_BUCKETS);
+    });
+    assert_reached([&BETWEEN]);
+}
+
+/// Two modules are recorded at the same time, the reader looks on: each has its own index, and is there whole or not
+/// at all.
+#[test]
+fn modules_are_there_whole_or_not_at_all() {
+    explore("modules", Some(2), || {
+        let memory = Arc::new(words(2 * model::MODULE_WORDS));
+        let info = |i: u64| ModuleInfo {
+            bias: i,
+            start: i + 1,
+            end: i + 2,
+            build_id: b"\x01\x02",
+            path: b"/lib/a.so",
+        };
+        let writers = [1, 2].map(|i| {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || model::module_table(&memory).add(&info(i)))
+        });
+        let check = |index: u16| {
+            let seen = model::module_table(&memory).get(index);
+            if let Some(module) = &seen {
+                assert_eq!((module.start, module.end), (module.bias + 1, module.bias + 2));
+                assert_eq!((module.build_id(), module.path()), (&b"\x01\x02"[..], &b"/lib/a.so"[..]));
+            }
+            seen.map(|module| module.bias)
+        };
+        check(0);
+        let indices = writers.map(|writer| writer.join().unwrap().unwrap());
+        assert_ne!(indices[0], indices[1]);
+        assert_eq!(indices.map(check), [Some(1), Some(2)]);
     });
 }

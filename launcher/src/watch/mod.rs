@@ -9,17 +9,17 @@ mod report_file;
 mod sites;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use memguard_collect::SessionFiles;
+use memguard_collect::{OpenError, SessionFiles};
 use memguard_detect::DetectConfig;
 use memguard_segment::Capacities;
 use memguard_segment::control;
 
 use crate::config::Settings;
 use crate::spawn::ProgramExit;
-use process::Watched;
+use process::{Costs, Watched};
 use sites::Sites;
 
 pub use report_file::{FILE_NAME, ReportFile};
@@ -28,6 +28,12 @@ pub use report_file::{FILE_NAME, ReportFile};
 const GUARD_SHARE: u32 = 100;
 /// In audit mode people wait for a verdict and cores are there to be used.
 const AUDIT_SHARE: u32 = 4;
+
+/// Ended processes without a finding that are kept for the report; older ones are only counted.
+const UNREMARKABLE_MAX: usize = 100;
+
+/// How many looks a segment may take until it can be read.
+const OPEN_TRIES_MAX: u32 = 20;
 
 /// One session under watch.
 pub struct Watch {
@@ -40,7 +46,11 @@ pub struct Watch {
     share: u32,
     looked: Option<Instant>,
     cost: Duration,
+    /// Segments that could not be opened yet, and how often that was tried.
+    unopened: Vec<(PathBuf, u32)>,
     unreadable: Vec<String>,
+    forgotten: u64,
+    forgotten_costs: Costs,
 }
 
 impl Watch {
@@ -49,8 +59,7 @@ impl Watch {
     /// # Errors
     /// If the directory cannot be written to or the disk is full.
     pub fn prepare(directory: &Path, settings: &Settings) -> io::Result<Self> {
-        let control =
-            control::Settings { sample_interval_bytes: settings.sample_bytes, capacities: capacities(settings) };
+        let control = capacities(settings);
         let files = memguard_collect::prepare(directory, &control)?;
         let mut config = if settings.aggressive { DetectConfig::aggressive() } else { DetectConfig::guard() };
         config.sample_interval_bytes = settings.sample_bytes as f64;
@@ -64,7 +73,10 @@ impl Watch {
             share: if settings.aggressive { AUDIT_SHARE } else { GUARD_SHARE },
             looked: None,
             cost: Duration::ZERO,
+            unopened: Vec::new(),
             unreadable: Vec::new(),
+            forgotten: 0,
+            forgotten_costs: Costs::default(),
         })
     }
 
@@ -85,9 +97,13 @@ impl Watch {
 
     fn look_now(&mut self, ended: Option<(u32, ProgramExit)>) {
         let started = Instant::now();
-        for path in self.files.new_segments() {
+        self.unopened.extend(self.files.new_segments().into_iter().map(|path| (path, 0)));
+        for (path, tries) in std::mem::take(&mut self.unopened) {
             match Watched::open(&path, self.config) {
                 Ok(process) => self.processes.push(process),
+                // Its process is just making it, or was killed while it did.
+                Err(_) if tries < OPEN_TRIES_MAX && ended.is_none() => self.unopened.push((path, tries + 1)),
+                Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.unreadable.push(error.to_string()),
             }
         }
@@ -95,13 +111,37 @@ impl Watch {
             let exit = ended.filter(|(pid, _)| *pid == process.pid()).map(|(_, exit)| exit);
             process.look(&mut self.sites, exit);
         }
+        self.forget_unremarkable();
         self.looked = Some(Instant::now());
         self.cost = started.elapsed();
     }
 
+    /// Bounds the memory of a session with many short-lived processes. The first process always stays.
+    fn forget_unremarkable(&mut self) {
+        let over = |p: &Watched| p.is_over() && p.findings().is_empty();
+        let mut excess = self.processes.iter().filter(|p| over(p)).count().saturating_sub(UNREMARKABLE_MAX);
+        let mut index = 0;
+        self.processes.retain(|process| {
+            index += 1;
+            let goes = excess > 0 && index > 1 && over(process);
+            if goes {
+                excess -= 1;
+                self.forgotten += 1;
+                self.forgotten_costs.cpu_ns += process.costs().cpu_ns;
+                self.forgotten_costs.hook_ns += process.costs().hook_ns;
+            }
+            !goes
+        });
+    }
+
+    /// The session is over: removes what only watched processes and we needed.
+    pub fn remove_files(&self) {
+        self.files.remove();
+    }
+
     /// How many processes have been watched.
     pub fn watched(&self) -> usize {
-        self.processes.iter().filter(|process| process.is_active()).count()
+        self.processes.iter().filter(|process| process.is_active()).count() + self.forgotten as usize
     }
 
     /// What kept processes from being watched, in words; empty if nothing did.
@@ -111,7 +151,9 @@ impl Watch {
             1 => format!("one process was not watched: {why}"),
             _ => format!("{count} processes were not watched: {why}"),
         });
-        refused.chain(self.unreadable.iter().map(|why| format!("a segment could not be read: {why}"))).collect()
+        let forgotten = (self.forgotten > 0)
+            .then(|| format!("{} more processes ended without a finding; the report leaves them out", self.forgotten));
+        refused.chain(forgotten).chain(self.unreadable.iter().map(|why| format!("a segment could not be read: {why}"))).collect()
     }
 
     /// Something that changes whenever the findings worth showing do.
@@ -127,10 +169,19 @@ impl Watch {
     }
 }
 
-/// As many live objects as asked for; everything else by mode.
-fn capacities(settings: &Settings) -> Capacities {
-    let base = if settings.aggressive { Capacities::AUDIT } else { Capacities::GUARD };
+/// As many live objects as asked for, in the first process; everything else by mode.
+fn capacities(settings: &Settings) -> control::Settings {
+    let (base, others) = if settings.aggressive {
+        (Capacities::AUDIT, Capacities::AUDIT_OTHERS)
+    } else {
+        (Capacities::GUARD, Capacities::GUARD)
+    };
     let objects = usize::try_from(settings.live_objects).unwrap_or(usize::MAX);
-    let buckets = objects.div_ceil(7).clamp(16, Capacities::MAX / 16).next_power_of_two();
-    Capacities { live_buckets: buckets, ..base }
+    let live_buckets = objects.div_ceil(7).clamp(16, Capacities::MAX / 16).next_power_of_two();
+    let smaller = live_buckets.min(others.live_buckets);
+    control::Settings {
+        sample_interval_bytes: settings.sample_bytes,
+        first: Capacities { live_buckets, ..base },
+        others: Capacities { live_buckets: smaller, ..others },
+    }
 }

@@ -1,118 +1,179 @@
 //! Launcher, watch: one process. In: its segment and the kernel. Out: a model, verdicts, and what the report says of it.
+//!
+//! While it lives its segment is mapped. When it has ended and everything was read, the segment is given back, its
+//! file removed, and only what the report needs is kept.
 
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 
 use memguard_collect::{OpenError, ProcessReader};
 use memguard_detect::{DetectConfig, Finding, Verdicts};
 use memguard_inspect::{Identity, Stat};
 use memguard_model::{ProcessModel, StackId};
-use memguard_report::Exit;
+use memguard_report::{Exit, ProcessInput, StackCounts};
 use memguard_symbolize::ModuleRef;
 use nix::time::{ClockId, clock_gettime};
 
 use super::sites::{ProcessSites, Sites};
 use crate::spawn::ProgramExit;
 
+/// Frames with the modules they lie in, innermost first.
+pub type Frames = Vec<(ModuleRef, u64)>;
+
 /// One watched process.
 pub struct Watched {
-    pub reader: ProcessReader,
+    path: PathBuf,
+    reader: Option<ProcessReader>,
     model: ProcessModel,
     verdicts: Verdicts,
     findings: Vec<Finding>,
     sites: ProcessSites,
+    /// Frames of the findings' stacks, once the segment is gone.
+    kept_frames: HashMap<StackId, Frames>,
     identity: Option<Identity>,
     known: bool,
-    pub rss: Rss,
+    facts: ProcessInput,
+    costs: Costs,
+}
+
+/// What watching the process costs, and how its heap grew.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Costs {
+    /// CPU time of the process, in ns.
     pub cpu_ns: u64,
-    pub heap: Heap,
-    pub ended_at: Option<f64>,
-    pub exit: Option<Exit>,
-}
-
-/// Resident memory in bytes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Rss {
-    pub start: u64,
-    pub peak: u64,
-    pub last: u64,
-}
-
-/// Estimated live heap in bytes, at the first look and the last.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Heap {
-    pub start: f64,
-    pub last: f64,
+    /// Of it in the sampling path, in ns.
+    pub hook_ns: u64,
+    /// Resident bytes of its segment.
+    pub memory_bytes: u64,
+    /// Mean bytes between samples.
+    pub sample_bytes: u64,
+    /// Estimated live heap at the first look, in bytes.
+    pub heap_start_bytes: f64,
+    /// Estimated live heap at the last look, in bytes.
+    pub heap_last_bytes: f64,
 }
 
 impl Watched {
     pub fn open(path: &Path, config: DetectConfig) -> Result<Self, OpenError> {
         Ok(Self {
-            reader: ProcessReader::open(path)?,
+            path: path.to_owned(),
+            reader: Some(ProcessReader::open(path)?),
             model: ProcessModel::new(),
             verdicts: Verdicts::new(config),
             findings: Vec::new(),
             sites: ProcessSites::default(),
+            kept_frames: HashMap::new(),
             identity: None,
             known: false,
-            rss: Rss::default(),
-            cpu_ns: 0,
-            heap: Heap::default(),
-            ended_at: None,
-            exit: None,
+            facts: ProcessInput::default(),
+            costs: Costs::default(),
         })
     }
 
     pub fn pid(&self) -> u32 {
-        self.reader.pid().unsigned_abs()
+        self.reader.as_ref().map_or(self.facts.pid, |reader| reader.pid().unsigned_abs())
     }
 
+    /// Whether the segment was ever taken by a process.
     pub fn is_active(&self) -> bool {
-        self.reader.is_active()
+        self.reader.as_ref().is_none_or(ProcessReader::is_active)
+    }
+
+    /// Whether everything is known of it.
+    pub fn is_over(&self) -> bool {
+        self.reader.is_none()
     }
 
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// The frames of a stack with the modules they lie in.
-    pub fn frames(&mut self, stack: StackId) -> Vec<(ModuleRef, u64)> {
-        self.sites.frames(stack, &self.reader)
+    /// What the report says of it, as of the last look.
+    pub fn facts(&self) -> &ProcessInput {
+        &self.facts
     }
 
-    pub fn model(&self) -> &ProcessModel {
-        &self.model
+    pub fn costs(&self) -> &Costs {
+        &self.costs
     }
 
-    /// Looks at the process. `exit` tells that it has ended and how.
+    /// The frames of a finding's stack.
+    pub fn frames(&mut self, stack: StackId) -> Frames {
+        match &self.reader {
+            Some(reader) => self.sites.frames(stack, reader),
+            None => self.kept_frames.get(&stack).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Looks at the process. `exit` tells that it has ended and how; `session_ends`, that nobody will look again.
     pub fn look(&mut self, sites: &mut Sites, exit: Option<ProgramExit>) {
-        if self.ended_at.is_some() || !self.is_active() {
+        if !self.is_active() {
             return;
         }
         let stat = self.stat().filter(|_| exit.is_none());
+        let Some(reader) = &mut self.reader else { return };
         let is_over = stat.is_none();
-        if let Some(stat) = stat {
-            self.account(&stat);
-        } else {
-            self.ended_at = Some(clock_ns(ClockId::CLOCK_REALTIME) as f64 / 1e9);
-            self.exit = exit.map(|exit| match exit {
-                ProgramExit::Code(code) => Exit { code: Some(code.into()), signal: None },
-                ProgramExit::Signal(signal) => Exit { code: None, signal: Some(signal) },
-            });
-        }
-        let mut reading = self.reader.read(clock_ns(ClockId::CLOCK_MONOTONIC), is_over);
+        let mut reading = reader.read(clock_ns(ClockId::CLOCK_MONOTONIC), is_over);
         reading.rss_bytes = stat.map(|stat| stat.rss_bytes);
         let stacks = reading.totals.iter().map(|totals| totals.stack);
-        self.sites.learn(stacks.chain(reading.live.iter().flatten().map(|s| s.stack)), &self.reader, sites);
-        if self.cpu_ns != 0 {
-            self.model.absorb_cpu(self.cpu_ns);
+        self.sites.learn(stacks.chain(reading.live.iter().flatten().map(|s| s.stack)), reader, sites);
+        if let Some(stat) = stat {
+            account(&mut self.facts, &stat);
+            self.costs.cpu_ns = stat.cpu_ns;
+        }
+        if self.costs.cpu_ns != 0 {
+            self.model.absorb_cpu(self.costs.cpu_ns);
         }
         self.model.absorb(&reading, &|stack: StackId| self.sites.of(stack));
         self.findings = self.verdicts.look(&self.model);
-        self.heap.last = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
+        self.costs.heap_last_bytes = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
         if !self.known {
-            self.heap.start = self.heap.last;
+            self.costs.heap_start_bytes = self.costs.heap_last_bytes;
             self.known = true;
         }
+        if is_over {
+            self.retire(exit);
+        }
+    }
+
+    /// Brings the facts up to date with the segment.
+    pub fn refresh(&mut self) {
+        let Some(reader) = &self.reader else { return };
+        let stacks = reader.stack_statistics();
+        let mut lost: BTreeMap<String, u64> =
+            reader.losses().into_iter().map(|(cause, count)| (cause.to_owned(), count)).collect();
+        lost.insert("sites_without_room".to_owned(), self.model.losses().stacks_without_room);
+        self.facts.pid = reader.pid().unsigned_abs();
+        self.facts.ppid = reader.parent_pid().unsigned_abs();
+        self.facts.exe = reader.exe();
+        self.facts.started_at = reader.started_at();
+        self.facts.lost = lost;
+        self.facts.stacks = StackCounts {
+            complete: stacks.complete,
+            truncated: stacks.truncated + stacks.incomplete,
+            lost: stacks.missing,
+        };
+        self.costs.hook_ns = reader.hook_ns();
+        self.costs.sample_bytes = reader.sample_interval_bytes();
+        self.costs.memory_bytes = reader.resident_bytes();
+    }
+
+    /// Keeps what the report needs and gives the segment back.
+    fn retire(&mut self, exit: Option<ProgramExit>) {
+        self.refresh();
+        self.facts.ended_at = Some(clock_ns(ClockId::CLOCK_REALTIME) as f64 / 1e9);
+        self.facts.exit = exit.map(|exit| match exit {
+            ProgramExit::Code(code) => Exit { code: Some(code.into()), signal: None },
+            ProgramExit::Signal(signal) => Exit { code: None, signal: Some(signal) },
+        });
+        for stack in self.findings.iter().map(|finding| finding.stack).collect::<Vec<_>>() {
+            let frames = self.frames(stack);
+            self.kept_frames.insert(stack, frames);
+        }
+        self.reader = None;
+        self.model = ProcessModel::new();
+        // The directory may be gone; then so is the file.
+        let _ = std::fs::remove_file(&self.path);
     }
 
     /// The kernel's view, of the same process each time.
@@ -121,21 +182,21 @@ impl Watched {
             Some(identity) => Stat::again(identity),
             None if self.known => None,
             None => {
-                let stat = Stat::of(self.reader.pid()).filter(|stat| !stat.is_zombie)?;
+                let pid = self.reader.as_ref()?.pid();
+                let stat = Stat::of(pid).filter(|stat| !stat.is_zombie)?;
                 self.identity = Some(stat.identity);
                 Some(stat)
             }
         }
     }
+}
 
-    fn account(&mut self, stat: &Stat) {
-        if self.rss.start == 0 {
-            self.rss.start = stat.rss_bytes;
-        }
-        self.rss.last = stat.rss_bytes;
-        self.rss.peak = self.rss.peak.max(stat.rss_bytes);
-        self.cpu_ns = stat.cpu_ns;
+fn account(facts: &mut ProcessInput, stat: &Stat) {
+    if facts.rss_start_bytes == 0 {
+        facts.rss_start_bytes = stat.rss_bytes;
     }
+    facts.rss_last_bytes = stat.rss_bytes;
+    facts.rss_peak_bytes = facts.rss_peak_bytes.max(stat.rss_bytes);
 }
 
 fn clock_ns(clock: ClockId) -> u64 {
