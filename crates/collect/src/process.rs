@@ -229,11 +229,11 @@ impl ProcessReader {
         if !(is_over || due && age.is_none_or(|age| age >= rest)) {
             return false;
         }
-        let started = Instant::now();
+        let started_ns = memguard_inspect::thread_cpu_ns();
         let segment = Segment::with_layout(self.file.words(), &self.layout);
         self.live.scan(&segment.live());
         self.scanned = Some(Instant::now());
-        self.scan_cost = started.elapsed();
+        self.scan_cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
         self.losses_at_scan = lost;
         self.must_scan = false;
         true

@@ -2,6 +2,8 @@
 //! In: a process id. Out: plain numbers.
 #![forbid(unsafe_code)]
 
+mod clock;
 mod stat;
 
+pub use clock::thread_cpu_ns;
 pub use stat::{Identity, Stat};

@@ -96,7 +96,7 @@ pub struct RssMb {
     pub last: f64,
 }
 
-/// Distinct call stacks by how far they could be followed.
+/// Samples by how far their call stacks could be followed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackCounts {
     /// Followed down to the start of the program or thread.

@@ -57,7 +57,7 @@ pub struct ProcessInput {
     pub exit: Option<Exit>,
     /// Lost events by cause (`memguard_segment::Loss` gives the names).
     pub lost: BTreeMap<String, u64>,
-    /// Distinct stacks by how far they could be followed.
+    /// Samples by how far their call stacks could be followed.
     pub stacks: StackCounts,
 }
 

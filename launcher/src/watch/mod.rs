@@ -8,6 +8,7 @@ mod process;
 mod report_file;
 mod sites;
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -96,7 +97,7 @@ impl Watch {
     }
 
     fn look_now(&mut self, ended: Option<(u32, ProgramExit)>) {
-        let started = Instant::now();
+        let started_ns = memguard_inspect::thread_cpu_ns();
         self.unopened.extend(self.files.new_segments().into_iter().map(|path| (path, 0)));
         for (path, tries) in std::mem::take(&mut self.unopened) {
             match Watched::open(&path, self.config) {
@@ -107,13 +108,29 @@ impl Watch {
                 Err(error) => self.unreadable.push(error.to_string()),
             }
         }
+        self.retire_replaced();
         for process in &mut self.processes {
             let exit = ended.filter(|(pid, _)| *pid == process.pid()).map(|(_, exit)| exit);
             process.look(&mut self.sites, exit);
         }
         self.forget_unremarkable();
         self.looked = Some(Instant::now());
-        self.cost = started.elapsed();
+        self.cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
+    }
+
+    /// A process that has executed another program goes on under its number with another segment: what the old program
+    /// held is gone, however alive the process is.
+    fn retire_replaced(&mut self) {
+        let mut newest = HashMap::new();
+        for process in self.processes.iter().filter(|p| p.is_active() && !p.is_over()) {
+            let since = newest.entry(process.pid()).or_insert(0);
+            *since = process.origin_ns().max(*since);
+        }
+        for process in self.processes.iter_mut().filter(|p| p.is_active() && !p.is_over()) {
+            if newest.get(&process.pid()).is_some_and(|since| process.origin_ns() < *since) {
+                process.replaced(&mut self.sites);
+            }
+        }
     }
 
     /// Bounds the memory of a session with many short-lived processes. The first process always stays.

@@ -79,6 +79,11 @@ impl Watched {
         self.reader.as_ref().is_none_or(ProcessReader::is_active)
     }
 
+    /// When it attached, on `CLOCK_MONOTONIC` in ns; 0 when it is over.
+    pub fn origin_ns(&self) -> u64 {
+        self.reader.as_ref().map_or(0, ProcessReader::origin_ns)
+    }
+
     /// Whether everything is known of it.
     pub fn is_over(&self) -> bool {
         self.reader.is_none()
@@ -105,12 +110,21 @@ impl Watched {
         }
     }
 
-    /// Looks at the process. `exit` tells that it has ended and how; `session_ends`, that nobody will look again.
+    /// Looks at the process. `exit` tells that it has ended and how.
     pub fn look(&mut self, sites: &mut Sites, exit: Option<ProgramExit>) {
         if !self.is_active() {
             return;
         }
         let stat = self.stat().filter(|_| exit.is_none());
+        self.look_at(sites, stat, exit);
+    }
+
+    /// The process has executed another program: reads what the old one left, for the last time.
+    pub fn replaced(&mut self, sites: &mut Sites) {
+        self.look_at(sites, None, None);
+    }
+
+    fn look_at(&mut self, sites: &mut Sites, stat: Option<Stat>, exit: Option<ProgramExit>) {
         let Some(reader) = &mut self.reader else { return };
         let is_over = stat.is_none();
         let mut reading = reader.read(clock_ns(ClockId::CLOCK_MONOTONIC), is_over);
