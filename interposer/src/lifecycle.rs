@@ -96,15 +96,16 @@ extern "C" fn start() {
     if STANDING.load(Ordering::Relaxed) != EARLY {
         return;
     }
-    let standing = if open_session() { ATTACHABLE } else { OFF };
-    if standing == ATTACHABLE {
+    let session = open_session();
+    let standing = if session.is_some() { ATTACHABLE } else { OFF };
+    if session.is_some() {
         loader::note_fixed();
     }
     STANDING.store(standing, Ordering::Release);
     // What this thread counted down so far was before anyone listened.
     // SAFETY: the calling thread's own block.
     unsafe { (*thread::current()).countdown = 0 };
-    if standing == ATTACHABLE && attaches_at_once() {
+    if session.is_some_and(|session| session.attaches_at_once) {
         attach();
     }
 }
@@ -161,26 +162,31 @@ pub fn add_module(info: &ModuleInfo<'_>) -> u16 {
     })
 }
 
+/// A session found at start.
+struct FoundSession {
+    /// Whether this process takes the reserved segment or must record from its first byte on.
+    attaches_at_once: bool,
+}
+
 /// Takes the session directory from the environment and the settings from its control page.
-fn open_session() -> bool {
+fn open_session() -> Option<FoundSession> {
     // SAFETY: the constructor runs before the program can change its environment from another thread.
     let value = unsafe { libc::getenv(SESSION_VARIABLE.as_ptr()) };
     if value.is_null() {
-        return false;
+        return None;
     }
     // SAFETY: getenv gives a NUL-terminated string.
     let directory = unsafe { CStr::from_ptr(value) }.to_bytes_with_nul();
     // SAFETY: only the constructor writes.
     let place = unsafe { (*SESSION.0.get()).assume_init_mut() };
     // Room for the longest file name behind it.
-    let Some(into) = place.get_mut(..directory.len()).filter(|into| into.len() < PATH_MAX - 64) else {
-        return false;
-    };
+    let into = place.get_mut(..directory.len()).filter(|into| into.len() < PATH_MAX - 64)?;
     into.copy_from_slice(directory);
-    let Some(settings) = with_control(|control| control.settings()).flatten() else { return false };
+    let (settings, first_is_taken) =
+        with_control(|control| Some((control.settings()?, control.first_is_taken()))).flatten()?;
     // SAFETY: only the constructor writes.
     unsafe { (*SETTINGS.0.get()).write(settings) };
-    true
+    Some(FoundSession { attaches_at_once: settings.sample_interval_bytes == 0 || !first_is_taken })
 }
 
 fn settings() -> Settings {
@@ -213,12 +219,6 @@ fn with_control<T>(f: impl FnOnce(&Control<'static>) -> T) -> Option<T> {
 
 fn refuse(refusal: Refusal) {
     with_control(|control| control.refuse(refusal));
-}
-
-/// Whether this process takes the reserved segment or must record from its first byte on.
-fn attaches_at_once() -> bool {
-    settings().sample_interval_bytes == 0
-        || with_control(|control| !control.first_is_taken()).unwrap_or(false)
 }
 
 /// Becomes a watched process. `None` if that failed, or another thread is about it.
