@@ -69,7 +69,9 @@ impl<'a> Control<'a> {
         control.store(VERSION, crate::VERSION);
         control.store(SAMPLE_INTERVAL, settings.sample_interval_bytes);
         for (at, c) in [(FIRST, settings.first), (OTHERS, settings.others)] {
-            for (i, n) in [c.live_buckets, c.stacks, c.frames, c.modules, c.ring_slots].into_iter().enumerate() {
+            for (i, n) in
+                [c.live_buckets, c.stacks, c.frames, c.modules, c.ring_slots].into_iter().enumerate()
+            {
                 control.store(at + i, n as u64);
             }
         }
@@ -97,8 +99,13 @@ impl<'a> Control<'a> {
     pub fn settings(&self) -> Option<Settings> {
         let capacities = |at: usize| {
             let n = |i: usize| usize::try_from(self.load(at + i)).unwrap_or(usize::MAX);
-            let c =
-                Capacities { live_buckets: n(0), stacks: n(1), frames: n(2), modules: n(3), ring_slots: n(4) };
+            let c = Capacities {
+                live_buckets: n(0),
+                stacks: n(1),
+                frames: n(2),
+                modules: n(3),
+                ring_slots: n(4),
+            };
             c.is_valid().then_some(c)
         };
         Some(Settings {
@@ -141,7 +148,8 @@ mod tests {
     fn settings_come_back() {
         let w: Vec<AtomicU64> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
         assert!(Control::open(&w).is_none());
-        let settings = Settings { sample_interval_bytes: 4096, first: Capacities::AUDIT, others: Capacities::GUARD };
+        let settings =
+            Settings { sample_interval_bytes: 4096, first: Capacities::AUDIT, others: Capacities::GUARD };
         Control::format(&w, &settings).unwrap();
         let control = Control::open(&w).unwrap();
         assert_eq!(control.settings(), Some(settings));

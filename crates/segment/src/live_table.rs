@@ -55,40 +55,44 @@ pub struct Full;
 pub struct LiveTable<'a> {
     buckets: Words<'a>,
     payloads: Words<'a>,
-    /// Number of buckets minus one; a power of two minus one.
-    mask: usize,
+    /// Number of buckets, a power of two; 0 where there is no memory for them.
+    count: usize,
 }
 
 impl<'a> LiveTable<'a> {
     /// A table over `buckets` (a power of two of [`BUCKET_WORDS`]) and as many payloads.
     pub(crate) fn new(buckets: Words<'a>, payloads: Words<'a>) -> Self {
-        Self { buckets, payloads, mask: (buckets.len() / BUCKET_WORDS).wrapping_sub(1) }
+        Self { buckets, payloads, count: buckets.len() / BUCKET_WORDS }
     }
 
     /// Number of objects there is room for.
     pub fn capacity(&self) -> usize {
-        (self.mask + 1) * BUCKET_OBJECTS
+        self.count * BUCKET_OBJECTS
+    }
+
+    fn mask(&self) -> usize {
+        self.count.saturating_sub(1)
     }
 
     pub(crate) fn home(&self, address: u64) -> usize {
         // Fibonacci hashing; the low four bits carry nothing.
-        ((address >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & self.mask
+        ((address >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & self.mask()
     }
 
     fn bucket(&self, index: usize) -> Option<Words<'a>> {
-        let start = (index & self.mask) * BUCKET_WORDS;
+        let start = (index & self.mask()) * BUCKET_WORDS;
         self.buckets.get(start..start + BUCKET_WORDS)
     }
 
     fn payload(&self, bucket: usize, slot: usize) -> Option<Words<'a>> {
-        let start = ((bucket & self.mask) * BUCKET_OBJECTS + slot) * PAYLOAD_WORDS;
+        let start = ((bucket & self.mask()) * BUCKET_OBJECTS + slot) * PAYLOAD_WORDS;
         self.payloads.get(start..start + PAYLOAD_WORDS)
     }
 
     /// Adds an object. Its address must not be in the table; a caller that cannot know removes it first.
     pub fn insert(&self, record: &Record) -> Result<(), Full> {
         let home = self.home(record.address);
-        for distance in 0..PROBE_BUCKETS_MAX.min(self.mask + 1) {
+        for distance in 0..PROBE_BUCKETS_MAX.min(self.count) {
             let Some((meta, slots)) = self.bucket(home + distance).and_then(<[_]>::split_first) else {
                 return Err(Full);
             };
@@ -112,7 +116,7 @@ impl<'a> LiveTable<'a> {
             }
             meta.fetch_add(1, Ordering::Relaxed);
         }
-        self.unpass(home, PROBE_BUCKETS_MAX.min(self.mask + 1));
+        self.unpass(home, PROBE_BUCKETS_MAX.min(self.count));
         Err(Full)
     }
 
@@ -131,7 +135,7 @@ impl<'a> LiveTable<'a> {
             return None;
         }
         let home = self.home(address);
-        for distance in 0..PROBE_BUCKETS_MAX.min(self.mask + 1) {
+        for distance in 0..PROBE_BUCKETS_MAX.min(self.count) {
             let (meta, slots) = self.bucket(home + distance)?.split_first()?;
             for (i, slot) in slots.iter().enumerate() {
                 // Matched by the release store in `insert`.
@@ -155,7 +159,7 @@ impl<'a> LiveTable<'a> {
     /// Calls `visit` with a copy of every object. Objects that come or go meanwhile may be missed; no copy
     /// ever mixes two objects. Safe on any bytes.
     pub fn for_each(&self, mut visit: impl FnMut(Record)) {
-        for bucket in 0..=self.mask {
+        for bucket in 0..self.count {
             for slot in 0..BUCKET_OBJECTS {
                 if let Some(record) = self.read_slot(bucket, slot) {
                     visit(record);
@@ -249,6 +253,15 @@ mod tests {
         assert_eq!(table.remove(80), None);
         assert!(table.remove(64).is_some());
         assert_eq!(table.remove(64), None, "a double free finds nothing");
+    }
+
+    #[test]
+    fn without_memory_nothing_happens() {
+        let table = LiveTable::new(&[], &[]);
+        assert_eq!(table.capacity(), 0);
+        assert_eq!(table.insert(&record(16)), Err(Full));
+        assert_eq!(table.remove(16), None);
+        table.for_each(|r| panic!("{r:?}"));
     }
 
     proptest! {

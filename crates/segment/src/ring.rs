@@ -78,13 +78,13 @@ pub enum Dropped {
 pub struct Ring<'a> {
     control: Words<'a>,
     slots: Words<'a>,
-    /// Number of slots minus one.
-    mask: u64,
+    /// Number of slots, a power of two; 0 where there is no memory for them.
+    count: u64,
 }
 
 impl<'a> Ring<'a> {
     pub(crate) fn new(control: Words<'a>, slots: Words<'a>) -> Self {
-        Self { control, slots, mask: ((slots.len() / SLOT_WORDS) as u64).wrapping_sub(1) }
+        Self { control, slots, count: (slots.len() / SLOT_WORDS) as u64 }
     }
 
     /// Writes the first stamps. Once, by whoever makes the segment, before anyone uses it: a fresh file is
@@ -98,7 +98,7 @@ impl<'a> Ring<'a> {
     }
 
     fn slot(&self, position: u64) -> Option<(&'a crate::AtomicU64, Words<'a>)> {
-        let start = (position & self.mask) as usize * SLOT_WORDS;
+        let start = (position & self.count.saturating_sub(1)) as usize * SLOT_WORDS;
         self.slots.get(start..start + SLOT_WORDS)?.split_first()
     }
 
@@ -152,7 +152,7 @@ impl<'a> Ring<'a> {
     /// Takes the next event. One reader only.
     pub fn pop(&self) -> Next {
         let (position, head) = self.positions();
-        let Some((stamp, body)) = self.slot(position) else { return Next::Corrupt };
+        let Some((stamp, body)) = self.slot(position) else { return Next::Empty };
         // Matched by the release in `fill`.
         let seen = stamp.load(Ordering::Acquire);
         if seen == position & STAMP_MASK {
@@ -172,7 +172,7 @@ impl<'a> Ring<'a> {
     pub fn abandon(&self) {
         let (position, head) = self.positions();
         let Some((stamp, _)) = self.slot(position) else { return };
-        let next = position.wrapping_add(self.mask + 1) & STAMP_MASK;
+        let next = position.wrapping_add(self.count) & STAMP_MASK;
         if head != position
             && stamp
                 .compare_exchange(position & STAMP_MASK, next, Ordering::Release, Ordering::Relaxed)
@@ -182,7 +182,7 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// Number of events reserved and not yet taken; at most the number of slots on an undamaged ring.
+    /// Number of events reserved and not yet taken; at most the number of slots.
     pub fn pending(&self) -> u64 {
         let (tail, head) = self.positions();
         head.wrapping_sub(tail)
@@ -190,12 +190,19 @@ impl<'a> Ring<'a> {
 
     /// Number of slots.
     pub fn capacity(&self) -> u64 {
-        self.mask + 1
+        self.count
     }
 
+    /// Tail and head. If they are more than a ring apart, one of them was overwritten by who knows what: the reader
+    /// then goes once round behind the head, and the stamps it leaves on its way fit the head again.
     fn positions(&self) -> (u64, u64) {
         let word = |i: usize| self.control.get(i).map_or(0, |w| w.load(Ordering::Relaxed));
-        (word(TAIL), word(HEAD))
+        let (tail, head) = (word(TAIL), word(HEAD));
+        if head.wrapping_sub(tail) <= self.count {
+            (tail, head)
+        } else {
+            (head.wrapping_sub(self.count), head)
+        }
     }
 
     fn store_tail(&self, position: u64) {
@@ -206,7 +213,7 @@ impl<'a> Ring<'a> {
 
     fn advance(&self, stamp: &crate::AtomicU64, position: u64) {
         // Matched by the acquire load in `push`.
-        stamp.store(position.wrapping_add(self.mask + 1) & STAMP_MASK, Ordering::Release);
+        stamp.store(position.wrapping_add(self.count) & STAMP_MASK, Ordering::Release);
         self.store_tail(position.wrapping_add(1));
     }
 }
@@ -306,6 +313,36 @@ mod tests {
         s[2].store(1234, Ordering::Relaxed);
         assert_eq!(ring.pop(), Next::Corrupt);
         assert_eq!(ring.pop(), Next::Empty);
+    }
+
+    #[test]
+    fn a_damaged_position_costs_one_round() {
+        for (damaged, value) in [(HEAD, 1 << 60 | 7), (HEAD, 0), (TAIL, u64::MAX), (TAIL, 1 << 40)] {
+            let (c, s) = (words(CONTROL_WORDS), words(4 * SLOT_WORDS));
+            let ring = Ring::new(&c, &s);
+            ring.initialise();
+            for i in 0..9 {
+                ring.push(&event(i)).unwrap();
+                assert_eq!(ring.pop(), Next::Event(event(i)));
+            }
+            c[damaged].store(value, Ordering::Relaxed);
+            let skipped = (0..5).take_while(|_| matches!(ring.pop(), Next::Corrupt)).count();
+            assert!(skipped <= 4, "one round at most");
+            for i in 0..9 {
+                ring.push(&event(i)).unwrap();
+                assert_eq!(ring.pop(), Next::Event(event(i)), "word {damaged} was {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_memory_nothing_happens() {
+        let ring = Ring::new(&[], &[]);
+        ring.initialise();
+        assert_eq!(ring.push(&event(1)), Err(Dropped::Full));
+        assert_eq!(ring.pop(), Next::Empty);
+        ring.abandon();
+        assert_eq!((ring.pending(), ring.capacity()), (0, 0));
     }
 
     proptest! {

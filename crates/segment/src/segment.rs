@@ -75,11 +75,11 @@ pub enum State {
 pub enum Invalid {
     /// Shorter than a header.
     TooShort,
-    /// Not MemGuard's.
+    /// Not one of ours.
     Magic,
     /// Of another version, given here.
     Version(u64),
-    /// Capacities that no MemGuard writes.
+    /// Capacities that we never write.
     Capacities,
     /// Shorter than its capacities say.
     Truncated,

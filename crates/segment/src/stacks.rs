@@ -78,23 +78,28 @@ pub struct StackTable<'a> {
     used: &'a crate::AtomicU64,
     slots: Words<'a>,
     arena: Words<'a>,
-    mask: usize,
+    /// Number of slots, a power of two; 0 where there is no memory for them.
+    count: usize,
 }
 
 impl<'a> StackTable<'a> {
     pub(crate) fn new(table: Words<'a>, arena: Words<'a>) -> Option<Self> {
         let used = table.first()?;
         let slots = table.get(CONTROL_WORDS..)?;
-        Some(Self { used, slots, arena, mask: (slots.len() / STACK_WORDS).wrapping_sub(1) })
+        Some(Self { used, slots, arena, count: slots.len() / STACK_WORDS })
     }
 
     /// Number of slots; stack numbers are below it.
     pub fn capacity(&self) -> u32 {
-        (self.mask + 1) as u32
+        self.count as u32
+    }
+
+    fn mask(&self) -> usize {
+        self.count.saturating_sub(1)
     }
 
     fn slot(&self, index: usize) -> Option<(&'a crate::AtomicU64, &'a crate::AtomicU64)> {
-        let start = (index & self.mask) * STACK_WORDS;
+        let start = (index & self.mask()) * STACK_WORDS;
         Some((self.slots.get(start)?, self.slots.get(start + 1)?))
     }
 
@@ -109,7 +114,7 @@ impl<'a> StackTable<'a> {
         let hash = hash | 1; // 0 marks a free slot
         let start = (hash >> 17) as usize;
         for probe in 0..PROBES_MAX {
-            let index = (start + probe) & self.mask;
+            let index = (start + probe) & self.mask();
             if index == STACK_UNKNOWN as usize {
                 continue;
             }
@@ -158,12 +163,12 @@ impl<'a> StackTable<'a> {
 
     /// Whether a stack has this number.
     pub fn exists(&self, stack: u32) -> bool {
-        (stack as usize) <= self.mask
+        (stack as usize) < self.count
             && self.slot(stack as usize).is_some_and(|(hash, _)| hash.load(Ordering::Relaxed) != 0)
     }
 
     fn place(&self, stack: u32) -> Option<(StackShape, usize)> {
-        if stack as usize > self.mask {
+        if stack as usize >= self.count {
             return None;
         }
         // Matched by the release store in `store_frames`.
@@ -237,6 +242,15 @@ mod tests {
             table.insert(i << 17, 1, StackEnd::Complete, |_| Frame(1)).unwrap();
         }
         assert_eq!(table.insert(9 << 17, 1, StackEnd::Complete, |_| Frame(1)), Err(Full));
+    }
+
+    #[test]
+    fn without_memory_nothing_happens() {
+        assert!(StackTable::new(&[], &[]).is_none());
+        let t = words(CONTROL_WORDS);
+        let table = StackTable::new(&t, &[]).unwrap();
+        assert_eq!(table.insert(9 << 17, 1, StackEnd::Complete, |_| Frame(1)), Err(Full));
+        assert_eq!((table.capacity(), table.exists(0), table.shape(0)), (0, false, None));
     }
 
     #[test]

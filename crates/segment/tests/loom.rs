@@ -15,9 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 /// Explores `execution` with at most this many preemptions (`LOOM_MAX_PREEMPTIONS` overrides).
-fn explore(name: &str, preemptions_max: Option<usize>, execution: impl Fn() + Sync + Send + 'static) {
+///
+/// Loom's reduction of schedules is not complete. Two things make it meet more of them, and [`assert_reached`] sees to
+/// it that those a test is about are among them: a bound, however large (loom then tries more points of preemption
+/// than without one), and a thread for every role, so that the first thread only waits.
+fn explore(name: &str, preemptions_max: usize, execution: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(preemptions_max);
+    builder.preemption_bound = builder.preemption_bound.or(Some(preemptions_max));
     builder.max_branches = 10_000;
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -90,7 +94,7 @@ fn drain(ring: &Ring<'_>, into: &mut Vec<Event>) {
 fn ring_delivers_each_event_once_or_refuses_it() {
     static FULL: AtomicUsize = AtomicUsize::new(0);
     static ALL: AtomicUsize = AtomicUsize::new(0);
-    explore("ring, two writers", Some(3), || {
+    explore("ring, two writers", 4, || {
         let memory = RingMemory::new(2);
         // One slot is in use, so that the second event of the three finds the ring full unless the reader is quick.
         memory.ring().push(&event(1)).unwrap();
@@ -98,14 +102,17 @@ fn ring_delivers_each_event_once_or_refuses_it() {
             let memory = Arc::clone(&memory);
             thread::spawn(move || memory.ring().push(&event(i)))
         });
-        let mut received = Vec::new();
-        for _ in 0..2 {
-            match memory.ring().pop() {
-                Next::Event(event) => received.push(event),
-                Next::Empty | Next::Unfinished => {}
-                Next::Corrupt => panic!("nobody was abandoned"),
-            }
-        }
+        let reader = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let (mut received, mut damaged) = (Vec::new(), 0);
+                for _ in 0..2 {
+                    take(&memory.ring(), true, &mut received, &mut damaged);
+                }
+                assert_eq!(damaged, 0, "nobody was abandoned");
+                received
+            })
+        };
         let mut sent = vec![event(1)];
         for (i, writer) in [2, 3].into_iter().zip(writers) {
             match writer.join().unwrap() {
@@ -115,11 +122,21 @@ fn ring_delivers_each_event_once_or_refuses_it() {
         }
         count(&FULL, sent.len() < 3);
         count(&ALL, sent.len() == 3);
+        let mut received = reader.join().unwrap();
         drain(&memory.ring(), &mut received);
         received.sort_unstable_by_key(|e| e.address);
         assert_eq!(received, sent);
     });
     assert_reached([&FULL, &ALL]);
+}
+
+fn take(ring: &Ring<'_>, patient: bool, received: &mut Vec<Event>, damaged: &mut usize) {
+    match ring.pop() {
+        Next::Event(event) => received.push(event),
+        Next::Corrupt => *damaged += 1,
+        Next::Unfinished if !patient => ring.abandon(),
+        Next::Unfinished | Next::Empty => {}
+    }
 }
 
 /// A writer that is slower than the reader's patience, while another uses the slot's next life: what was accepted is
@@ -128,24 +145,27 @@ fn ring_delivers_each_event_once_or_refuses_it() {
 fn ring_takes_a_slot_from_a_slow_writer() {
     static DAMAGED: AtomicUsize = AtomicUsize::new(0);
     static REFUSED: AtomicUsize = AtomicUsize::new(0);
-    explore("ring, slow writer", Some(3), || {
+    explore("ring, slow writer", 3, || {
         let memory = RingMemory::new(1);
-        let writers = [1, 2].map(|i| {
+        let slow = {
             let memory = Arc::clone(&memory);
-            thread::spawn(move || memory.ring().push(&event(i)))
-        });
-        let (mut received, mut damaged) = (Vec::new(), 0);
-        let mut pop = |patient: bool| match memory.ring().pop() {
-            Next::Event(event) => received.push(event),
-            Next::Corrupt => damaged += 1,
-            Next::Unfinished if !patient => memory.ring().abandon(),
-            Next::Unfinished | Next::Empty => {}
+            thread::spawn(move || memory.ring().push(&event(1)))
         };
-        pop(false);
-        pop(true);
-        let results = writers.map(|writer| writer.join().unwrap());
-        pop(false);
-        pop(false);
+        let reader = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let (mut received, mut damaged) = (Vec::new(), 0);
+                take(&memory.ring(), false, &mut received, &mut damaged);
+                let second = memory.ring().push(&event(2));
+                take(&memory.ring(), true, &mut received, &mut damaged);
+                (received, damaged, second)
+            })
+        };
+        let first = slow.join().unwrap();
+        let (mut received, mut damaged, second) = reader.join().unwrap();
+        take(&memory.ring(), true, &mut received, &mut damaged);
+        take(&memory.ring(), true, &mut received, &mut damaged);
+        let results = [first, second];
         assert_eq!(memory.ring().pop(), Next::Empty);
         let refused = results.contains(&Err(Dropped::Abandoned));
         assert!(damaged == 0 || damaged == 1 && refused);
@@ -212,7 +232,7 @@ fn contents(table: &LiveTable<'_>) -> Vec<Record> {
 #[test]
 fn live_table_two_threads_want_the_last_slot() {
     static PASSED: AtomicUsize = AtomicUsize::new(0);
-    explore("live table, last slot", Some(3), || {
+    explore("live table, last slot", 4, || {
         let memory = LiveMemory::new(2);
         let addresses: [u64; 8] = at_home_in_bucket_0(&memory.table());
         for address in &addresses[..6] {
@@ -226,7 +246,9 @@ fn live_table_two_threads_want_the_last_slot() {
                 assert_eq!(memory.table().remove(address), Some(object(address, 1)));
             })
         });
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         assert_no_marks(&memory);
         assert_eq!(
             contents(&memory.table()),
@@ -241,7 +263,7 @@ fn live_table_two_threads_want_the_last_slot() {
 #[test]
 fn live_table_finds_an_object_that_passed_over() {
     static HANDED_OVER: AtomicUsize = AtomicUsize::new(0);
-    explore("live table, passed over", Some(3), || {
+    explore("live table, passed over", 8, || {
         let memory = LiveMemory::new(2);
         let addresses: [u64; 8] = at_home_in_bucket_0(&memory.table());
         for address in &addresses[..7] {
@@ -255,12 +277,19 @@ fn live_table_finds_an_object_that_passed_over() {
                 handed_over.store(1, Ordering::Release);
             })
         };
-        assert!(memory.table().remove(addresses[0]).is_some());
-        let early = handed_over.load(Ordering::Acquire) == 1;
-        if early {
-            assert_eq!(memory.table().remove(addresses[7]), Some(object(addresses[7], 1)));
-        }
+        let remover = {
+            let (memory, handed_over) = (Arc::clone(&memory), Arc::clone(&handed_over));
+            thread::spawn(move || {
+                assert!(memory.table().remove(addresses[0]).is_some());
+                let early = handed_over.load(Ordering::Acquire) == 1;
+                if early {
+                    assert_eq!(memory.table().remove(addresses[7]), Some(object(addresses[7], 1)));
+                }
+                early
+            })
+        };
         inserter.join().unwrap();
+        let early = remover.join().unwrap();
         if !early {
             assert_eq!(memory.table().remove(addresses[7]), Some(object(addresses[7], 1)));
         }
@@ -275,7 +304,7 @@ fn live_table_finds_an_object_that_passed_over() {
 fn live_table_full_takes_back_its_marks() {
     static FULL: AtomicUsize = AtomicUsize::new(0);
     static FOUND: AtomicUsize = AtomicUsize::new(0);
-    explore("live table, full", Some(3), || {
+    explore("live table, full", 8, || {
         let memory = LiveMemory::new(1);
         let addresses: [u64; 8] = at_home_in_bucket_0(&memory.table());
         for address in &addresses[..7] {
@@ -285,9 +314,16 @@ fn live_table_full_takes_back_its_marks() {
             let memory = Arc::clone(&memory);
             thread::spawn(move || memory.table().insert(&object(addresses[7], 1)))
         };
-        assert!(memory.table().remove(addresses[0]).is_some());
-        assert!(memory.table().remove(addresses[6]).is_some());
+        let remover = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                for address in [addresses[0], addresses[6]] {
+                    assert!(memory.table().remove(address).is_some());
+                }
+            })
+        };
         let inserted = inserter.join().unwrap().is_ok();
+        remover.join().unwrap();
         assert_eq!(memory.table().remove(addresses[7]).is_some(), inserted);
         assert_no_marks(&memory);
         count(&FULL, !inserted);
@@ -299,15 +335,15 @@ fn live_table_full_takes_back_its_marks() {
 /// Two threads free the same object at the same time (the program's double free): one of them gets it.
 #[test]
 fn live_table_gives_an_object_to_one_of_two_removers() {
-    explore("live table, double free", Some(3), || {
+    explore("live table, double free", 8, || {
         let memory = LiveMemory::new(1);
         memory.table().insert(&object(16, 1)).unwrap();
-        let other = {
+        let removers = [(); 2].map(|()| {
             let memory = Arc::clone(&memory);
             thread::spawn(move || memory.table().remove(16).is_some())
-        };
-        let mine = memory.table().remove(16).is_some();
-        assert!(mine != other.join().unwrap());
+        });
+        let [one, other] = removers.map(|remover| remover.join().unwrap());
+        assert!(one != other);
         assert_no_marks(&memory);
     });
 }
@@ -317,7 +353,7 @@ fn live_table_gives_an_object_to_one_of_two_removers() {
 #[test]
 fn live_table_reader_never_mixes_two_objects_of_one_address() {
     static SEEN: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
-    explore("live table, reuse", Some(4), || {
+    explore("live table, reuse", 2, || {
         let memory = LiveMemory::new(1);
         memory.table().insert(&object(16, 1)).unwrap();
         memory.table().insert(&object(32, 9)).unwrap();
@@ -330,19 +366,25 @@ fn live_table_reader_never_mixes_two_objects_of_one_address() {
                 }
             })
         };
-        let (mut seen, mut stays) = (0, 0);
-        memory.table().for_each(|record| {
-            if record.address == 16 {
-                assert!((1..4).any(|i| record == object(16, i)), "{record:?}");
-                seen = record.size_bytes as usize;
-            } else {
-                assert_eq!(record, object(32, 9));
-                stays += 1;
-            }
-        });
-        assert_eq!(stays, 1);
-        count(&SEEN[seen], true);
+        let reader = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let (mut seen, mut stays) = (0, 0);
+                memory.table().for_each(|record| {
+                    if record.address == 16 {
+                        assert!((1..4).any(|i| record == object(16, i)), "{record:?}");
+                        seen = record.size_bytes as usize;
+                    } else {
+                        assert_eq!(record, object(32, 9));
+                        stays += 1;
+                    }
+                });
+                assert_eq!(stays, 1);
+                seen
+            })
+        };
         writer.join().unwrap();
+        count(&SEEN[reader.join().unwrap()], true);
         assert_eq!(contents(&memory.table()), [object(16, 3), object(32, 9)]);
     });
     assert_reached(SEEN.each_ref());
@@ -351,7 +393,7 @@ fn live_table_reader_never_mixes_two_objects_of_one_address() {
 /// As before, with another thread whose objects come and go in the same bucket, so that the version counts for both.
 #[test]
 fn live_table_reader_is_not_misled_by_a_neighbour() {
-    explore("live table, neighbour", Some(2), || {
+    explore("live table, neighbour", 1, || {
         let memory = LiveMemory::new(1);
         memory.table().insert(&object(16, 1)).unwrap();
         let writer = {
@@ -365,10 +407,16 @@ fn live_table_reader_is_not_misled_by_a_neighbour() {
             let memory = Arc::clone(&memory);
             thread::spawn(move || memory.table().insert(&object(32, 9)).unwrap())
         };
-        let whole = [object(16, 1), object(16, 2), object(32, 9)];
-        memory.table().for_each(|record| assert!(whole.contains(&record), "{record:?}"));
-        writer.join().unwrap();
-        neighbour.join().unwrap();
+        let reader = {
+            let memory = Arc::clone(&memory);
+            let whole = [object(16, 1), object(16, 2), object(32, 9)];
+            thread::spawn(move || {
+                memory.table().for_each(|record| assert!(whole.contains(&record), "{record:?}"));
+            })
+        };
+        for thread in [writer, neighbour, reader] {
+            thread.join().unwrap();
+        }
         assert_no_marks(&memory);
         assert_eq!(contents(&memory.table()), [object(16, 2), object(32, 9)]);
     });
@@ -411,7 +459,7 @@ fn stack_of(i: u64, count: usize) -> Vec<Frame> {
 #[test]
 fn stacks_same_stack_same_number() {
     static EARLY: AtomicUsize = AtomicUsize::new(0);
-    explore("stacks, same stack", Some(4), || {
+    explore("stacks, same stack", 3, || {
         let memory = StackMemory::new(4, 4);
         let insert = |memory: &StackMemory| {
             let frames = stack_of(1, 2);
@@ -422,13 +470,13 @@ fn stacks_same_stack_same_number() {
             count(&EARLY, seen.is_none());
             inserted.stack
         };
-        let other = {
+        let threads = [(); 3].map(|()| {
             let memory = Arc::clone(&memory);
             thread::spawn(move || insert(&memory))
-        };
-        let mine = insert(&memory);
-        assert_eq!(mine, other.join().unwrap());
-        assert_eq!(memory.frames(mine), Some(stack_of(1, 2)));
+        });
+        let [one, other, third] = threads.map(|thread| thread.join().unwrap());
+        assert!(one == other && other == third);
+        assert_eq!(memory.frames(one), Some(stack_of(1, 2)));
     });
     assert_reached([&EARLY]);
 }
@@ -436,21 +484,20 @@ fn stacks_same_stack_same_number() {
 /// Two threads store different stacks in the same place: two numbers, nobody's frames are touched.
 #[test]
 fn stacks_different_stacks_different_numbers() {
-    explore("stacks, different stacks", Some(4), || {
+    explore("stacks, different stacks", 8, || {
         let memory = StackMemory::new(4, 4);
         let insert = |memory: &StackMemory, i: u64| {
             let frames = stack_of(i, 2);
             memory.table().insert(hash(i), 2, StackEnd::Complete, |i| frames[i]).unwrap().stack
         };
-        let other = {
+        let threads = [1, 2].map(|i| {
             let memory = Arc::clone(&memory);
-            thread::spawn(move || insert(&memory, 1))
-        };
-        let mine = insert(&memory, 2);
-        let theirs = other.join().unwrap();
-        assert_ne!(mine, theirs);
-        assert_eq!(memory.frames(theirs), Some(stack_of(1, 2)));
-        assert_eq!(memory.frames(mine), Some(stack_of(2, 2)));
+            thread::spawn(move || insert(&memory, i))
+        });
+        let [one, other] = threads.map(|thread| thread.join().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(memory.frames(one), Some(stack_of(1, 2)));
+        assert_eq!(memory.frames(other), Some(stack_of(2, 2)));
     });
 }
 
@@ -458,7 +505,7 @@ fn stacks_different_stacks_different_numbers() {
 #[test]
 fn stacks_a_full_arena_never_gives_the_same_room_twice() {
     static REFUSED: AtomicUsize = AtomicUsize::new(0);
-    explore("stacks, full arena", Some(3), || {
+    explore("stacks, full arena", 3, || {
         let memory = StackMemory::new(8, 4);
         let insert = |memory: &StackMemory, i: u64, frames: usize| {
             let inserted = memory
@@ -486,7 +533,7 @@ fn stacks_a_full_arena_never_gives_the_same_room_twice() {
 #[test]
 fn totals_never_show_more_deaths_than_births() {
     static BETWEEN: AtomicUsize = AtomicUsize::new(0);
-    explore("totals", Some(4), || {
+    explore("totals", 5, || {
         let memory = Arc::new(words(model::TOTALS_WORDS));
         let writer = {
             let memory = Arc::clone(&memory);
@@ -496,13 +543,19 @@ fn totals_never_show_more_deaths_than_births() {
                 totals.death(0, 10, 0.5, 5_000);
             })
         };
-        let seen = model::totals_table(&memory).get(0).unwrap();
-        assert!(seen.deaths <= seen.births, "{seen:?}");
-        assert!(seen.died_count <= seen.born_count, "{seen:?}");
-        assert!(seen.died_bytes <= seen.born_bytes, "{seen:?}");
-        assert!(seen.lifetimes.iter().sum::<u64>() <= seen.births, "{seen:?}");
-        count(&BETWEEN, seen.births != 0 && seen.deaths == 0);
+        let reader = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let seen = model::totals_table(&memory).get(0).unwrap();
+                assert!(seen.deaths <= seen.births, "{seen:?}");
+                assert!(seen.died_count <= seen.born_count, "{seen:?}");
+                assert!(seen.died_bytes <= seen.born_bytes, "{seen:?}");
+                assert!(seen.lifetimes.iter().sum::<u64>() <= seen.births, "{seen:?}");
+                count(&BETWEEN, seen.births != 0 && seen.deaths == 0);
+            })
+        };
         writer.join().unwrap();
+        reader.join().unwrap();
         let after = model::totals_table(&memory).get(0).unwrap();
         assert_eq!((after.births, after.deaths, after.lifetimes.iter().sum::<u64>()), (1, 1, 1));
         assert_eq!(after.lifetimes.len(), LIFETIME_BUCKETS);
@@ -514,7 +567,8 @@ fn totals_never_show_more_deaths_than_births() {
 /// at all.
 #[test]
 fn modules_are_there_whole_or_not_at_all() {
-    explore("modules", Some(2), || {
+    static EARLY: AtomicUsize = AtomicUsize::new(0);
+    explore("modules", 3, || {
         let memory = Arc::new(words(2 * model::MODULE_WORDS));
         let info = |i: u64| ModuleInfo {
             bias: i,
@@ -527,17 +581,22 @@ fn modules_are_there_whole_or_not_at_all() {
             let memory = Arc::clone(&memory);
             thread::spawn(move || model::module_table(&memory).add(&info(i)))
         });
-        let check = |index: u16| {
-            let seen = model::module_table(&memory).get(index);
+        let check = |memory: &[AtomicU64], index: u16| {
+            let seen = model::module_table(memory).get(index);
             if let Some(module) = &seen {
                 assert_eq!((module.start, module.end), (module.bias + 1, module.bias + 2));
                 assert_eq!((module.build_id(), module.path()), (&b"\x01\x02"[..], &b"/lib/a.so"[..]));
             }
             seen.map(|module| module.bias)
         };
-        check(0);
+        let reader = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || check(&memory, 0).is_some())
+        };
+        count(&EARLY, reader.join().unwrap());
         let indices = writers.map(|writer| writer.join().unwrap().unwrap());
         assert_ne!(indices[0], indices[1]);
-        assert_eq!(indices.map(check), [Some(1), Some(2)]);
+        assert_eq!(indices.map(|i| check(&memory, i)), [Some(1), Some(2)]);
     });
+    assert_reached([&EARLY]);
 }
