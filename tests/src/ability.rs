@@ -1,0 +1,47 @@
+//! Test kit, abilities: what this machine allows. In: a need. Out: whether to go on; a skipped test says so, and is a
+//! failure where `MEMGUARD_REQUIRE_ALL=1` says that everything is there.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Whether mounts can be made that nobody else sees.
+pub fn private_mounts() -> bool {
+    let mut probe = Command::new("unshare");
+    probe.args(["--mount", "sh", "-c", "mount -t tmpfs -o size=1m tmpfs /mnt"]);
+    let probed = probe.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    have(probed.is_ok_and(|status| status.success()), "private mounts need root")
+}
+
+/// Whether this tool is installed.
+pub fn tool(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+        .any(|folder| folder.join(name).is_file());
+    have(found, &format!("{name} is not installed (scripts/install-deps.sh installs it)"))
+}
+
+fn have(it: bool, why_not: &str) -> bool {
+    if !it {
+        let required = std::env::var_os("MEMGUARD_REQUIRE_ALL").is_some_and(|value| value == "1");
+        assert!(!required, "MEMGUARD_REQUIRE_ALL=1, but {why_not}");
+        eprintln!("skipped: {why_not}");
+    }
+    it
+}
+
+/// A command prefix that mounts a small file system on `folder`, for itself and what it starts, and then becomes
+/// whatever follows.
+pub fn with_small_disk(folder: &Path, size: &str) -> Vec<String> {
+    with_mount(&format!("mount -t tmpfs -o size={size},mode=700 tmpfs '{}'", folder.display()))
+}
+
+/// The same with one folder laid over another.
+pub fn with_folder_over(folder: &Path, over: &Path) -> Vec<String> {
+    with_mount(&format!("mount --bind '{}' '{}'", folder.display(), over.display()))
+}
+
+fn with_mount(mount: &str) -> Vec<String> {
+    let script = format!("{mount} && exec \"$@\"");
+    ["unshare", "--mount", "sh", "-c", &script, "sh"].map(str::to_owned).to_vec()
+}
