@@ -3,7 +3,7 @@
 //! The names are in `role_table`.
 
 use crate::frame::Frame;
-use crate::role_table::{ALLOCATOR_MODULES, ALLOCATORS, RUNTIME, RUNTIME_MODULES, START_UP};
+use crate::role_table::{ALLOCATOR_MODULES, ALLOCATORS, RUNTIME, RUNTIME_FILES, RUNTIME_MODULES, START_UP};
 
 /// Whose code a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,6 +24,7 @@ pub fn role(frame: &Frame) -> FrameRole {
     } else if matches_any(&frame.module, RUNTIME_MODULES)
         || matches_any(function, START_UP)
         || is_runtime(function)
+        || frame.file.as_deref().is_some_and(is_runtime_file)
     {
         FrameRole::Runtime
     } else {
@@ -43,6 +44,12 @@ pub fn location_index(stack: &[Frame]) -> Option<usize> {
         })
     };
     application.or_else(sensible).or_else(|| stack.len().checked_sub(1))
+}
+
+/// Whether a source file belongs to a language's standard library. Inlined functions of programs built with line tables
+/// only have names without their namespace: `alloc` may be anyone's, but its file tells.
+fn is_runtime_file(file: &str) -> bool {
+    RUNTIME_FILES.iter().any(|part| file.contains(part))
 }
 
 fn is_allocator(function: &str) -> bool {
@@ -123,6 +130,24 @@ mod tests {
             module: module.to_owned(),
             address: 0x1234,
             inlined: false,
+        }
+    }
+
+    /// Goal: a standard library's inlined functions are recognised by their files where their names say nothing.
+    #[test]
+    fn files_tell_the_standard_library() {
+        for (role_expected, file) in [
+            (FrameRole::Runtime, "/rustc/0123abcd/library/alloc/src/raw_vec/mod.rs"),
+            (
+                FrameRole::Runtime,
+                "/home/u/.rustup/toolchains/x/lib/rustlib/src/rust/library/core/src/ops/function.rs",
+            ),
+            (FrameRole::Runtime, "/usr/include/c++/12/bits/basic_string.h"),
+            (FrameRole::Application, "/home/u/library/alloc/src/main.rs"),
+            (FrameRole::Application, "src/include/cpp/orders.h"),
+        ] {
+            let frame = Frame { file: Some(file.to_owned()), ..frame("with_capacity<u8>", "app") };
+            assert_eq!(role(&frame), role_expected, "{file}");
         }
     }
 

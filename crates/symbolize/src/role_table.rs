@@ -116,3 +116,7 @@ pub const RUNTIME_MODULES: &[&str] = &[
     "libanl.so*", "libresolv.so*", "libnss_*", "libstdc++.so*", "libc++.so*", "libc++abi.so*",
     "libgcc_s.so*", "libgcc_s-*", "libunwind.so*", "libsupc++*", "libstd-*", "libc.musl-*", "linux-vdso.so*", "[vdso]",
 ];
+
+/// Parts of the paths of a standard library's source files: Rust's as built by its project and as installed, the C++
+/// library's headers of GCC and LLVM.
+pub const RUNTIME_FILES: &[&str] = &["/rustc/", "/rustlib/src/rust/library/", "/include/c++/"];
