@@ -1,6 +1,6 @@
 //! Segment: the modules (program and libraries) that frames refer to. Recorded while the process lives,
 //! so that a report can name functions after it is gone. Entries are never reused: a closed library's
-//! frames keep their meaning.
+//! frames keep their meaning, and the same library opened again at the same place is the same entry.
 //! In: the interposer when it first walks through a module. Out: the collector, for symbols.
 
 use crate::Words;
@@ -83,13 +83,18 @@ impl<'a> ModuleTable<'a> {
         self.words.chunks_exact(MODULE_WORDS).nth(index)
     }
 
-    /// Records a module and returns its index, or `None` if the table is full.
+    /// Records a module and returns its index, or `None` if the table is full. A module that is recorded already has
+    /// its index (but two threads that record it for the first time at the same moment get one each).
     pub fn add(&self, info: &ModuleInfo<'_>) -> Option<u16> {
         for (index, entry) in self.words.chunks_exact(MODULE_WORDS).enumerate() {
             let state = entry.get(STATE)?;
-            if state.load(Ordering::Relaxed) != FREE
-                || state.compare_exchange(FREE, BUSY, Ordering::Relaxed, Ordering::Relaxed).is_err()
-            {
+            // Matched by the release store below.
+            match state.load(Ordering::Acquire) {
+                FREE => {}
+                READY if is_same(entry, info) => return u16::try_from(index).ok(),
+                _ => continue,
+            }
+            if state.compare_exchange(FREE, BUSY, Ordering::Relaxed, Ordering::Relaxed).is_err() {
                 continue;
             }
             entry.get(BIAS)?.store(info.bias, Ordering::Relaxed);
@@ -97,7 +102,7 @@ impl<'a> ModuleTable<'a> {
             entry.get(END)?.store(info.end, Ordering::Relaxed);
             text::store(entry.get(BUILD_ID..PATH)?, info.build_id);
             text::store(entry.get(PATH..)?, info.path);
-            // Matched by the acquire load in `get`.
+            // Matched by the acquire loads in `get` and above.
             state.store(READY, Ordering::Release);
             return u16::try_from(index).ok();
         }
@@ -123,5 +128,65 @@ impl<'a> ModuleTable<'a> {
         module.build_id_bytes = text::load(&entry[BUILD_ID..PATH], &mut module.build_id);
         module.path_bytes = text::load(&entry[PATH..], &mut module.path);
         Some(module)
+    }
+}
+
+fn is_same(entry: Words<'_>, info: &ModuleInfo<'_>) -> bool {
+    let word = |i: usize| entry.get(i).map_or(0, |w| w.load(Ordering::Relaxed));
+    let part = |range: core::ops::Range<usize>| entry.get(range).unwrap_or_default();
+    (word(BIAS), word(START), word(END)) == (info.bias, info.start, info.end)
+        && text::equals(part(BUILD_ID..PATH), info.build_id)
+        && text::equals(part(PATH..MODULE_WORDS), info.path)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::AtomicU64;
+    use std::vec::Vec;
+
+    const LIBRARY: ModuleInfo<'_> = ModuleInfo {
+        bias: 0x1000,
+        start: 0x1000,
+        end: 0x3000,
+        build_id: &[7; 20],
+        path: b"/usr/lib/libplugin.so",
+    };
+
+    fn words(modules: usize) -> Vec<AtomicU64> {
+        (0..modules * MODULE_WORDS).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    #[test]
+    fn a_library_opened_again_is_no_news() {
+        let w = words(2);
+        let table = ModuleTable::new(&w);
+        assert_eq!(table.add(&LIBRARY), Some(0));
+        assert_eq!(table.add(&LIBRARY), Some(0));
+        assert_eq!(
+            table.add(&ModuleInfo { build_id: &[8; 20], ..LIBRARY }),
+            Some(1),
+            "another file of that name"
+        );
+        assert_eq!(
+            table.add(&ModuleInfo { bias: 0x9000, ..LIBRARY }),
+            None,
+            "another place, but the table is full"
+        );
+        assert_eq!(table.add(&LIBRARY), Some(0));
+    }
+
+    #[test]
+    fn texts_that_begin_alike_are_told_apart() {
+        let w = words(8);
+        let table = ModuleTable::new(&w);
+        let long = [b'x'; PATH_BYTES_MAX + 100];
+        let paths: [&[u8]; 5] = [b"", b"/lib", b"/lib/a.so", b"/lib/a.so\0", &long];
+        for (i, path) in paths.into_iter().enumerate() {
+            let info = ModuleInfo { path, ..LIBRARY };
+            assert_eq!(table.add(&info), u16::try_from(i).ok());
+            assert_eq!(table.add(&info), u16::try_from(i).ok());
+            assert_eq!(table.get(i as u16).unwrap().path(), &path[..path.len().min(PATH_BYTES_MAX)]);
+        }
     }
 }

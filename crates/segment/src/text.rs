@@ -9,11 +9,7 @@ pub(crate) fn store(words: Words<'_>, text: &[u8]) -> usize {
     let Some((length, body)) = words.split_first() else { return 0 };
     let stored = text.len().min(body.len() * 8);
     for (word, chunk) in body.iter().zip(text.get(..stored).unwrap_or_default().chunks(8)) {
-        let mut bytes = [0u8; 8];
-        for (to, from) in bytes.iter_mut().zip(chunk) {
-            *to = *from;
-        }
-        word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
+        word.store(pack(chunk), Ordering::Relaxed);
     }
     length.store(stored as u64, Ordering::Release);
     stored
@@ -30,4 +26,22 @@ pub(crate) fn load(words: Words<'_>, out: &mut [u8]) -> usize {
         chunk.copy_from_slice(&bytes[..n]);
     }
     length
+}
+
+/// Whether storing `text` would change nothing.
+pub(crate) fn equals(words: Words<'_>, text: &[u8]) -> bool {
+    let Some((length, body)) = words.split_first() else { return text.is_empty() };
+    let stored = text.len().min(body.len() * 8);
+    let chunks = text.get(..stored).unwrap_or_default().chunks(8);
+    length.load(Ordering::Acquire) == stored as u64
+        && body.iter().zip(chunks).all(|(word, chunk)| word.load(Ordering::Relaxed) == pack(chunk))
+}
+
+/// Up to eight bytes as a word, little endian, the rest zero.
+fn pack(chunk: &[u8]) -> u64 {
+    let mut bytes = [0u8; 8];
+    for (to, from) in bytes.iter_mut().zip(chunk) {
+        *to = *from;
+    }
+    u64::from_le_bytes(bytes)
 }

@@ -18,7 +18,9 @@ extern crate alloc;
 
 mod arch;
 mod modules;
+mod occupancy;
 mod pool;
+mod primitive;
 mod stack_memory;
 mod tables;
 mod walker;

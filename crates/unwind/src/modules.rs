@@ -7,14 +7,17 @@
 //! asked anew on every use ([`Loader::identify`]).
 
 use crate::arch::Unwinder;
+use crate::occupancy::Occupancy;
+use crate::primitive::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::tables::Tables;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use framehop::Unwinder as _;
 
 /// Most dynamic modules known at once.
 pub const DYNAMIC_MODULES_MAX: usize = 256;
+/// How many slots one admission looks at, when none is free, for a module that is closed by now.
+const SWEEP_SLOTS: usize = 8;
 
 /// What the loader says is mapped at an address; equal values mean the same mapping of the same file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,38 +65,31 @@ pub struct ModuleRange {
     pub number: u16,
 }
 
-const EMPTY: u64 = 0;
-const LOADING: u64 = 1 << 32;
-const LIVE: u64 = 2 << 32;
-const RETIRED: u64 = 3 << 32;
-const STATE_MASK: u64 = !0 << 32;
-
 struct Slot {
-    /// State in the upper half, number of users in the lower.
-    state: AtomicU64,
+    occupancy: Occupancy,
+    /// A hint for finding the slot, to be confirmed by a user: it may be of another life than what the slot holds.
     start: AtomicU64,
     end: AtomicU64,
-    stamp: AtomicU64,
     inner: UnsafeCell<Option<Inner>>,
 }
 
 struct Inner {
     unwinder: Unwinder,
+    identity: Identity,
     range: ModuleRange,
     token: (usize, usize),
 }
 
-// SAFETY: `inner` is written only in state LOADING, which one thread holds (under `ModuleSet::admitting`), and
-// read only under a user count taken while LIVE; the count must be zero to leave RETIRED.
+// SAFETY: `inner` is written only between `begin` and `publish` or `give_up` of the occupancy, by the one thread that
+// began, and read only by users.
 unsafe impl Sync for Slot {}
 
 impl Slot {
     const fn new() -> Self {
         Self {
-            state: AtomicU64::new(EMPTY),
+            occupancy: Occupancy::new(AtomicU64::new(0)),
             start: AtomicU64::new(0),
             end: AtomicU64::new(0),
-            stamp: AtomicU64::new(0),
             inner: UnsafeCell::new(None),
         }
     }
@@ -106,6 +102,8 @@ pub struct ModuleSet {
     dynamic: [Slot; DYNAMIC_MODULES_MAX],
     dynamic_used: AtomicUsize,
     admitting: AtomicBool,
+    /// Where the search for closed modules goes on.
+    swept: AtomicUsize,
 }
 
 impl Default for ModuleSet {
@@ -116,6 +114,7 @@ impl Default for ModuleSet {
 
 impl ModuleSet {
     /// No modules.
+    #[allow(clippy::large_stack_arrays)] // 40 KiB, made where there is room: a static, or a large stack of our own
     pub const fn new() -> Self {
         Self {
             fixed: None,
@@ -123,6 +122,7 @@ impl ModuleSet {
             dynamic: [const { Slot::new() }; DYNAMIC_MODULES_MAX],
             dynamic_used: AtomicUsize::new(0),
             admitting: AtomicBool::new(false),
+            swept: AtomicUsize::new(0),
         }
     }
 
@@ -157,13 +157,16 @@ impl ModuleSet {
 
     /// The module an address lies in, fixed or dynamic, as known by now.
     pub fn at(&self, address: u64) -> Option<ModuleRange> {
-        self.fixed_at(address).or_else(|| self.slot_at(address)?.enter().map(|user| user.inner().range))
+        self.fixed_at(address).or_else(|| {
+            let range = self.slot_at(address)?.enter()?.inner()?.range;
+            (range.start <= address && address < range.end).then_some(range)
+        })
     }
 
     fn slot_at(&self, address: u64) -> Option<&Slot> {
         let used = self.dynamic_used.load(Ordering::Acquire);
         self.dynamic.iter().take(used).find(|slot| {
-            slot.state.load(Ordering::Acquire) & STATE_MASK == LIVE
+            slot.occupancy.is_live()
                 && slot.start.load(Ordering::Relaxed) <= address
                 && address < slot.end.load(Ordering::Relaxed)
         })
@@ -173,93 +176,85 @@ impl ModuleSet {
     /// another thread is just admitting one.
     pub(crate) fn dynamic_at(&self, address: u64, loader: &impl Loader) -> Option<User<'_>> {
         let identity = loader.identify(address)?;
-        if let Some(slot) = self.slot_at(address) {
-            let same = slot.start.load(Ordering::Relaxed) == identity.start
-                && slot.end.load(Ordering::Relaxed) == identity.end
-                && slot.stamp.load(Ordering::Relaxed) == identity.stamp;
-            if same {
-                return slot.enter();
-            }
-            slot.retire();
+        if let Some(user) = self.known(address, &identity) {
+            return Some(user);
         }
-        self.admit(address, &identity, loader)?.enter()
-    }
-
-    /// Loads and publishes the module at an address. One thread at a time; others go without.
-    fn admit(&self, address: u64, identity: &Identity, loader: &impl Loader) -> Option<&Slot> {
         if self.admitting.swap(true, Ordering::Acquire) {
             return None;
         }
-        let slot = self.admit_alone(address, identity, loader);
+        // Once more: the thread that was admitting just now may have admitted this one.
+        let user = self.known(address, &identity).or_else(|| self.admit(address, &identity, loader));
         self.admitting.store(false, Ordering::Release);
-        slot
+        user
     }
 
-    fn admit_alone(&self, address: u64, identity: &Identity, loader: &impl Loader) -> Option<&Slot> {
-        let (index, slot) = self.dynamic.iter().enumerate().find(|(_, slot)| {
-            let free = |from| {
-                slot.state.compare_exchange(from, LOADING, Ordering::Acquire, Ordering::Relaxed).is_ok()
-            };
-            free(EMPTY) || free(RETIRED)
+    /// The slot of this very module. One that describes what was at this address before is retired.
+    fn known(&self, address: u64, identity: &Identity) -> Option<User<'_>> {
+        let slot = self.slot_at(address)?;
+        let user = slot.enter()?;
+        // Asked of a user: now the slot stays what it is.
+        let known = user.inner()?.identity;
+        if known == *identity {
+            return Some(user);
+        }
+        if known.start <= address && address < known.end {
+            slot.occupancy.retire();
+        }
+        None
+    }
+
+    /// Loads and publishes the module at an address. One thread at a time.
+    fn admit(&self, address: u64, identity: &Identity, loader: &impl Loader) -> Option<User<'_>> {
+        let begin = || self.dynamic.iter().enumerate().find(|(_, slot)| slot.occupancy.begin());
+        let (index, slot) = begin().or_else(|| {
+            self.sweep(loader);
+            begin()
         })?;
-        // SAFETY: the slot is in state LOADING, taken above from a state without users.
+        // SAFETY: this thread has begun to load the slot.
         let inner = unsafe { &mut *slot.inner.get() };
         if let Some(old) = inner.take() {
             loader.release(old.token);
         }
         let Some(admission) = loader.load(address, identity) else {
-            slot.state.store(EMPTY, Ordering::Release);
+            slot.occupancy.give_up();
             return None;
         };
         // Loaded what was identified? If the module went meanwhile, the copy is of nobody knows what.
         if loader.identify(address) != Some(*identity) {
             loader.release(admission.token);
-            slot.state.store(EMPTY, Ordering::Release);
+            slot.occupancy.give_up();
             return None;
         }
         let mut unwinder = Unwinder::new();
         unwinder.add_module(admission.tables.module());
-        *inner = Some(Inner {
-            unwinder,
-            range: ModuleRange {
-                start: identity.start,
-                end: identity.end,
-                bias: admission.tables.bias,
-                number: admission.number,
-            },
-            token: admission.token,
-        });
-        slot.start.store(identity.start, Ordering::Relaxed);
-        slot.end.store(identity.end, Ordering::Relaxed);
-        slot.stamp.store(identity.stamp, Ordering::Relaxed);
-        // Matched by the acquire in `enter` and `slot_at`.
-        slot.state.store(LIVE, Ordering::Release);
+        let (start, end) = (identity.start, identity.end);
+        let range = ModuleRange { start, end, bias: admission.tables.bias, number: admission.number };
+        *inner = Some(Inner { unwinder, identity: *identity, range, token: admission.token });
+        slot.start.store(start, Ordering::Relaxed);
+        slot.end.store(end, Ordering::Relaxed);
+        slot.occupancy.publish();
         self.dynamic_used.fetch_max(index + 1, Ordering::Release);
-        Some(slot)
+        slot.enter()
+    }
+
+    /// Retires modules that were closed and whose addresses nobody has come across since. A few at a time: where so
+    /// many are really open, this is in vain on every call.
+    fn sweep(&self, loader: &impl Loader) {
+        let from = self.swept.fetch_add(SWEEP_SLOTS, Ordering::Relaxed);
+        for slot in self.dynamic.iter().cycle().skip(from % DYNAMIC_MODULES_MAX).take(SWEEP_SLOTS) {
+            let Some(user) = slot.enter() else { continue };
+            let Some(known) = user.inner().map(|inner| inner.identity) else { continue };
+            if loader.identify(known.start) != Some(known) {
+                slot.occupancy.retire();
+            }
+        }
     }
 }
 
 impl Slot {
     /// Becomes a user, unless the slot is not live any more.
     fn enter(&self) -> Option<User<'_>> {
-        // Matched by the release store of LIVE in `admit_alone`.
-        if self.state.fetch_add(1, Ordering::Acquire) & STATE_MASK == LIVE {
-            return Some(User { slot: self });
-        }
-        self.state.fetch_sub(1, Ordering::Release);
-        None
-    }
-
-    /// No new users; the slot is reused when the last one has left.
-    fn retire(&self) {
-        let mut state = self.state.load(Ordering::Relaxed);
-        while state & STATE_MASK == LIVE {
-            let retired = RETIRED | (state & !STATE_MASK);
-            match self.state.compare_exchange_weak(state, retired, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => state = now,
-            }
-        }
+        self.occupancy.enter().then_some(User { slot: self })
     }
 }
 
@@ -269,34 +264,23 @@ pub(crate) struct User<'a> {
 }
 
 impl User<'_> {
-    fn inner(&self) -> &Inner {
-        // SAFETY: entered while LIVE, so `inner` is complete, and it stays until our count is taken back.
-        match unsafe { &*self.slot.inner.get() } {
-            Some(inner) => inner,
-            // LIVE slots always have an inner.
-            None => unreachable_without_panic(),
-        }
+    /// What the slot holds; live slots always hold something.
+    fn inner(&self) -> Option<&Inner> {
+        // SAFETY: a user entered while the slot was live, and nobody changes it until all users have left.
+        unsafe { &*self.slot.inner.get() }.as_ref()
     }
 
-    pub(crate) fn unwinder(&self) -> &Unwinder {
-        &self.inner().unwinder
+    pub(crate) fn unwinder(&self) -> Option<&Unwinder> {
+        self.inner().map(|inner| &inner.unwinder)
     }
 
     pub(crate) fn number(&self) -> u16 {
-        self.inner().range.number
+        self.inner().map_or(0, |inner| inner.range.number)
     }
 }
 
 impl Drop for User<'_> {
     fn drop(&mut self) {
-        // Release: our reads are done before the slot can be emptied.
-        self.slot.state.fetch_sub(1, Ordering::Release);
-    }
-}
-
-/// An impossible state: end in an endless loop would be harm, so would a panic; abort is not reachable.
-fn unreachable_without_panic() -> ! {
-    loop {
-        core::hint::spin_loop();
+        self.slot.occupancy.leave();
     }
 }

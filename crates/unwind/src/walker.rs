@@ -56,8 +56,8 @@ pub fn walk(
             } else if let Some(module) = modules.dynamic_at(lookup, loader) {
                 number = module.number();
                 hash = mix(hash, address, number);
-                let next = module.unwinder().unwind_frame(frame, &mut regs, cache, &mut read);
-                match next {
+                let Some(unwinder) = module.unwinder() else { break WalkEnd::Incomplete };
+                match unwinder.unwind_frame(frame, &mut regs, cache, &mut read) {
                     Ok(Some(next)) => address = next,
                     Ok(None) => break WalkEnd::Complete,
                     Err(_) => break WalkEnd::Incomplete,
@@ -82,7 +82,7 @@ fn mix(hash: u64, address: u64, number: u16) -> u64 {
     (hash ^ address ^ (u64::from(number) << 48)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
 }
 
-/// Finaliser of SplitMix64: every input bit reaches every output bit.
+/// Finaliser of `SplitMix64`: every input bit reaches every output bit.
 fn finish(mut h: u64) -> u64 {
     h = (h ^ (h >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     h = (h ^ (h >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
