@@ -299,6 +299,28 @@ fn live_table_finds_an_object_that_passed_over() {
     assert_reached([&HANDED_OVER]);
 }
 
+/// A program that hands an object over without any order of its own: its free finds the whole record or none.
+#[test]
+fn live_table_removes_whole_records_from_careless_programs() {
+    static FOUND: AtomicUsize = AtomicUsize::new(0);
+    explore("live table, careless", 8, || {
+        let memory = LiveMemory::new(1);
+        let inserter = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || memory.table().insert(&object(16, 1)).unwrap())
+        };
+        let remover = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || memory.table().remove(16))
+        };
+        inserter.join().unwrap();
+        let removed = remover.join().unwrap();
+        assert!(removed.is_none() || removed == Some(object(16, 1)), "{removed:?}");
+        count(&FOUND, removed.is_some());
+    });
+    assert_reached([&FOUND]);
+}
+
 /// A full table refuses, or finds the slot that just came free; either way no mark stays.
 #[test]
 fn live_table_full_takes_back_its_marks() {

@@ -48,6 +48,13 @@ pub fn walk(
         *slot = address;
         frames += 1;
         let Some(frame) = FrameAddress::from_return_address(address) else { break WalkEnd::Incomplete };
+        if let Some(interrupted) = arch::interrupted(&regs, address, &mut read) {
+            hash = mix(hash, address, 0);
+            regs = arch::unwind_regs(interrupted);
+            // No return address: it stands for itself, not for what is before it.
+            address = interrupted.ip.wrapping_add(1);
+            continue;
+        }
         let lookup = address - 1;
         let mut number = 0;
         if !(last_fixed.0..last_fixed.1).contains(&lookup) {
