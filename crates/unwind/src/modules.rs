@@ -254,7 +254,8 @@ impl ModuleSet {
 impl Slot {
     /// Becomes a user, unless the slot is not live any more.
     fn enter(&self) -> Option<User<'_>> {
-        self.occupancy.enter().then_some(User { slot: self })
+        // Made only by a user: dropping it leaves.
+        self.occupancy.enter().then(|| User { slot: self })
     }
 }
 

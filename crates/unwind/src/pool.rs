@@ -59,8 +59,9 @@ impl Pool {
     pub fn lease(&self, hint: usize) -> Option<Lease<'_>> {
         let count = self.slots.len();
         (0..count).map(|i| &self.slots[(hint + i) % count]).find_map(|slot| {
-            (!slot.busy.load(Ordering::Relaxed) && !slot.busy.swap(true, Ordering::Acquire))
-                .then_some(Lease { slot })
+            let taken = !slot.busy.load(Ordering::Relaxed) && !slot.busy.swap(true, Ordering::Acquire);
+            // Made only if it is ours: dropping a lease gives it back, whoever has it.
+            taken.then(|| Lease { slot })
         })
     }
 
