@@ -110,6 +110,12 @@ extern "C" fn start() {
     }
 }
 
+/// Whether the constructor has run.
+#[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
+pub fn has_started() -> bool {
+    STANDING.load(Ordering::Relaxed) != EARLY
+}
+
 /// Upper end of the first thread's stack.
 pub fn first_stack_end() -> u64 {
     FIRST_STACK_END.load(Ordering::Relaxed)
@@ -306,7 +312,8 @@ fn own_segment(now_ns: u64) -> Result<Segment<'static>, Refusal> {
     let layout = Layout::new(settings().others).ok_or(Refusal::CannotCreate)?;
     let pid = sys::call(libc::SYS_getpid, [0; 6]) as u64;
     let (mut digits, mut more) = ([0u8; 20], [0u8; 20]);
-    let name = [decimal(pid, &mut digits), b"-", decimal(now_ns, &mut more), control::SEGMENT_SUFFIX.as_bytes()];
+    let name =
+        [decimal(pid, &mut digits), b"-", decimal(now_ns, &mut more), control::SEGMENT_SUFFIX.as_bytes()];
     let mut path = [0; PATH_MAX];
     let path = session_path(&name, &mut path).ok_or(Refusal::CannotCreate)?;
     let words = mapping::fresh(path, layout.bytes())?;

@@ -85,7 +85,12 @@ pub fn fixed() -> impl Iterator<Item = (Tables, u16)> {
     let count = FIXED_COUNT.load(Ordering::Relaxed);
     // SAFETY: complete since the constructor, see `FixedTable`.
     let table = unsafe { &*FIXED.0.get() };
-    table.get(..count).unwrap_or_default().iter().enumerate().filter_map(|(i, module)| module.describe(i == 0))
+    table
+        .get(..count)
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+        .filter_map(|(i, module)| module.describe(i == 0))
 }
 
 impl Fixed {
@@ -181,9 +186,7 @@ impl Parts {
         phdrs
             .iter()
             .filter(move |p| {
-                p.p_type == libc::PT_NOTE
-                    && p.p_vaddr >= start
-                    && p.p_vaddr.saturating_add(p.p_memsz) <= end
+                p.p_type == libc::PT_NOTE && p.p_vaddr >= start && p.p_vaddr.saturating_add(p.p_memsz) <= end
             })
             .map(|p| (p.p_vaddr, p.p_memsz.min(1024)))
     }
@@ -326,9 +329,9 @@ fn load_module(start: u64, path: &[u8]) -> Option<Admission> {
             find_build_id(note.get(..n)?, &mut build_id)
         })
         .unwrap_or(0);
-    let mapped = parts.segment.and_then(|segment| {
-        map_file(path, &headers, &segment).or_else(|| copy_segment(bias, &segment))
-    });
+    let mapped = parts
+        .segment
+        .and_then(|segment| map_file(path, &headers, &segment).or_else(|| copy_segment(bias, &segment)));
     let tables = match (&mapped, parts.segment) {
         (Some(private), Some(segment)) => parts.tables(bias, |vaddr, bytes| {
             let offset = vaddr.wrapping_sub(segment.p_vaddr) as usize;

@@ -21,6 +21,9 @@ pub fn existing(path: &CStr, bytes: usize) -> Option<Words<'static>> {
 
 /// Makes a new file of the session with all its blocks reserved, and maps it. Leaves nothing behind on failure.
 pub fn fresh(path: &CStr, bytes: usize) -> Result<Words<'static>, Refusal> {
+    if !File::size_is_allowed(bytes) {
+        return Err(Refusal::FileSizeLimit);
+    }
     let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
     let file = File::open(path, flags, 0o600).map_err(|_| Refusal::CannotCreate)?;
     let mapped = match file.reserve(bytes) {

@@ -5,7 +5,9 @@
 //! last [`guard`], and the sample goes without a stack. Nothing is unwound in between: what the closure held stays
 //! held (a count of users, a try-flag), which costs recall and nothing else.
 
+#[cfg(all(not(feature = "portable"), target_arch = "x86_64"))]
 use crate::thread;
+#[cfg(all(not(feature = "portable"), target_arch = "x86_64"))]
 use core::ffi::c_void;
 
 /// Runs `work`; false if it fell out of the way by a panic.
@@ -49,9 +51,18 @@ pub fn fall() {
 /// Calls `function(argument)` after noting at `place` where to come back to; 0, or 1 if `jump` came back.
 #[cfg(all(not(feature = "portable"), target_arch = "x86_64"))]
 #[unsafe(naked)]
-unsafe extern "C" fn pack(function: extern "C" fn(*mut c_void), argument: *mut c_void, place: *mut usize) -> usize {
+unsafe extern "C" fn pack(
+    function: extern "C" fn(*mut c_void),
+    argument: *mut c_void,
+    place: *mut usize,
+) -> usize {
     core::arch::naked_asm!(
-        "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
         "sub rsp, 8",
         "mov qword ptr [rdx], rsp",
         "mov rax, rdi",
@@ -59,7 +70,12 @@ unsafe extern "C" fn pack(function: extern "C" fn(*mut c_void), argument: *mut c
         "call rax",
         "xor eax, eax",
         "add rsp, 8",
-        "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
         "ret",
     )
 }
@@ -72,7 +88,12 @@ unsafe extern "C" fn jump(stack: usize) -> ! {
         "mov rsp, rdi",
         "mov eax, 1",
         "add rsp, 8",
-        "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
         "ret",
     )
 }

@@ -12,13 +12,9 @@ pub fn read(path: &CStr, buffer: &mut [u8]) -> usize {
 pub fn exe(buffer: &mut [u8]) -> usize {
     let path = c"/proc/self/exe";
     let at = libc::AT_FDCWD as usize;
-    let n = crate::sys::call(libc::SYS_readlinkat, [
-        at,
-        path.as_ptr() as usize,
-        buffer.as_mut_ptr() as usize,
-        buffer.len(),
-        0,
-        0,
-    ]);
+    let n = crate::sys::call(
+        libc::SYS_readlinkat,
+        [at, path.as_ptr() as usize, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0],
+    );
     usize::try_from(n).unwrap_or(0).min(buffer.len())
 }

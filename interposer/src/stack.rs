@@ -62,7 +62,8 @@ pub fn number(attached: &Attached, thread: &mut Thread, sp: u64, fp: u64) -> u32
     let registers = caller(sp, fp);
     learn_extent(thread, registers.sp);
     let known = thread.stack_start.max(registers.sp & !7)..thread.stack_end;
-    let known = if thread.stack_start <= registers.sp && registers.sp < thread.stack_end { known } else { 0..0 };
+    let known =
+        if thread.stack_start <= registers.sp && registers.sp < thread.stack_end { known } else { 0..0 };
     // SAFETY: the range lies in the calling thread's own stack, above its stack pointer (see `learn_extent`), and
     // the probe asks the kernel.
     let mut memory = unsafe { StackMemory::new(known.start, known.end, sys::page_is_readable) };
@@ -94,10 +95,12 @@ pub fn number(attached: &Attached, thread: &mut Thread, sp: u64, fp: u64) -> u32
     let encode = |i: usize| {
         let address = frames.get(i).copied().unwrap_or(0);
         // A return address may be the first byte behind a module; the call before it is inside.
-        attached.modules.at(address.wrapping_sub(1)).map_or(
-            Frame::new(FRAME_UNKNOWN_MODULE, address),
-            |module| Frame::new(module.number, address.wrapping_sub(module.bias)),
-        )
+        attached
+            .modules
+            .at(address.wrapping_sub(1))
+            .map_or(Frame::new(FRAME_UNKNOWN_MODULE, address), |module| {
+                Frame::new(module.number, address.wrapping_sub(module.bias))
+            })
     };
     match stacks.insert(walked.hash, frames.len(), end, encode) {
         Ok(inserted) => {

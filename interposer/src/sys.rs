@@ -56,14 +56,8 @@ impl File {
         let mut done = 0;
         while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
             let at = offset.wrapping_add(done as u64) as usize;
-            let n = call(libc::SYS_pread64, [
-                self.0 as usize,
-                rest.as_mut_ptr() as usize,
-                rest.len(),
-                at,
-                0,
-                0,
-            ]);
+            let n =
+                call(libc::SYS_pread64, [self.0 as usize, rest.as_mut_ptr() as usize, rest.len(), at, 0, 0]);
             match n {
                 n if n == -(libc::EINTR as isize) => {}
                 n if n <= 0 => break,
@@ -77,13 +71,20 @@ impl File {
     /// pieces of the kernel's choice.
     pub fn read_at_most(&self, buffer: &mut [u8], offset: u64) -> usize {
         loop {
-            let args =
-                [self.0 as usize, buffer.as_mut_ptr() as usize, buffer.len(), offset as usize, 0, 0];
+            let args = [self.0 as usize, buffer.as_mut_ptr() as usize, buffer.len(), offset as usize, 0, 0];
             let n = call(libc::SYS_pread64, args);
             if n != -(libc::EINTR as isize) {
                 return usize::try_from(n).unwrap_or(0);
             }
         }
+    }
+
+    /// Whether the file size limit allows a file this long; beyond it a write ends the program with SIGXFSZ.
+    pub fn size_is_allowed(bytes: usize) -> bool {
+        let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+        let place = (&raw mut limit) as usize;
+        let answer = call(libc::SYS_prlimit64, [0, libc::RLIMIT_FSIZE as usize, 0, place, 0, 0]);
+        answer != 0 || limit.rlim_cur >= bytes as u64
     }
 
     /// Makes the file `bytes` long and gives it real disk blocks, so that no later write to a mapping of it can
@@ -129,14 +130,10 @@ pub fn unlink(path: &CStr) {
 
 /// Maps memory; `None` if the kernel refuses. `fd` of -1 means anonymous.
 pub fn map(bytes: usize, protection: i32, flags: i32, fd: i32, offset: u64) -> Option<*mut u8> {
-    let address = call(libc::SYS_mmap, [
-        0,
-        bytes,
-        protection as usize,
-        flags as usize,
-        fd as isize as usize,
-        offset as usize,
-    ]);
+    let address = call(
+        libc::SYS_mmap,
+        [0, bytes, protection as usize, flags as usize, fd as isize as usize, offset as usize],
+    );
     (address > 0).then(|| core::ptr::with_exposed_provenance_mut(address as usize))
 }
 
@@ -164,14 +161,10 @@ pub fn copy_checked(from: u64, to: &mut [u8]) -> usize {
     let remote =
         libc::iovec { iov_base: core::ptr::with_exposed_provenance_mut(from as usize), iov_len: to.len() };
     let pid = call(libc::SYS_getpid, [0; 6]);
-    let n = call(libc::SYS_process_vm_readv, [
-        pid as usize,
-        (&raw const local) as usize,
-        1,
-        (&raw const remote) as usize,
-        1,
-        0,
-    ]);
+    let n = call(
+        libc::SYS_process_vm_readv,
+        [pid as usize, (&raw const local) as usize, 1, (&raw const remote) as usize, 1, 0],
+    );
     usize::try_from(n).unwrap_or(0).min(to.len())
 }
 
@@ -185,14 +178,10 @@ impl SignalsBlocked {
     pub fn new() -> Self {
         let all = u64::MAX;
         let mut saved = 0u64;
-        call(libc::SYS_rt_sigprocmask, [
-            libc::SIG_SETMASK as usize,
-            (&raw const all) as usize,
-            (&raw mut saved) as usize,
-            8,
-            0,
-            0,
-        ]);
+        call(
+            libc::SYS_rt_sigprocmask,
+            [libc::SIG_SETMASK as usize, (&raw const all) as usize, (&raw mut saved) as usize, 8, 0, 0],
+        );
         Self { saved }
     }
 }

@@ -26,7 +26,8 @@ pub fn demo(demo: &args::Demo) -> Result<ExitCode> {
     let own = std::env::current_exe().context("cannot find the memguard binary")?;
     errors::say("the demo service answers requests for 20 seconds and leaks in one place; watching it");
     let directory = demo.place.dir.iter().flat_map(|dir| [OsString::from("--dir"), dir.into()]);
-    let mut words: Vec<OsString> = ["memguard", "run", "--quiet", "--name", NAME].map(OsString::from).to_vec();
+    let mut words: Vec<OsString> =
+        ["memguard", "run", "--quiet", "--name", NAME].map(OsString::from).to_vec();
     words.extend(directory.clone());
     words.extend([OsString::from("--"), own.into(), OsString::from(SERVICE_ARGUMENT)]);
     if let Ok(Command::Run(watch)) = args::parse(&words) {

@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 
+use crate::config::reason;
 use crate::spawn::SpawnError;
 
 /// `run` could not start the program.
@@ -14,14 +15,27 @@ pub const EXIT_LEAK: u8 = 23;
 
 /// Prints the error and gives the exit code of `run`.
 pub fn run_failed(error: &anyhow::Error) -> ExitCode {
-    say(&format!("{error:#}"));
+    say(&chain(error));
     ExitCode::from(error.downcast_ref::<SpawnError>().map_or(EXIT_RUN, SpawnError::exit_code))
 }
 
 /// Prints the error and gives the exit code of every other command.
 pub fn command_failed(error: &anyhow::Error) -> ExitCode {
-    say(&format!("{error:#}"));
+    say(&chain(error));
     ExitCode::from(EXIT_OTHER)
+}
+
+/// The error with its causes, without those that it tells in its own words already.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let words = cause.downcast_ref::<std::io::Error>().map_or_else(|| cause.to_string(), reason);
+        if !text.contains(&words) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &words;
+        }
+    }
+    text
 }
 
 /// One line on stderr, whatever the message contains: paths and arguments may hold line ends and escape

@@ -127,7 +127,8 @@ impl Watching {
             errors::say(trouble);
         }
         let colour = terminal::colour(std::io::stderr().is_terminal());
-        let text = memguard_report::render_summary(report, SummaryOptions { columns: terminal::columns(), colour });
+        let text =
+            memguard_report::render_summary(report, SummaryOptions { columns: terminal::columns(), colour });
         // A closed stderr is no reason to fail.
         let _ = std::io::stderr().write_all(text.as_bytes());
     }

@@ -23,8 +23,7 @@ pub fn report(store: &Store, asked: &args::Report) -> Result<()> {
     let text = match asked.format() {
         Format::Json => render_json(&report),
         Format::Text => {
-            let options =
-                TextOptions { columns: terminal::columns(), colour: terminal::colour(to_terminal) };
+            let options = TextOptions { columns: terminal::columns(), colour: terminal::colour(to_terminal) };
             render_text(&report, options)
         }
     };

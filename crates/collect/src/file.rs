@@ -3,6 +3,7 @@
 use memguard_segment::Words;
 use memmap2::{MmapMut, MmapOptions};
 use nix::fcntl::posix_fallocate;
+use nix::sys::resource::{Resource, getrlimit};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -22,14 +23,25 @@ impl SharedFile {
         Self::map(&file)
     }
 
+    /// Whether the file size limit (`ulimit -f`) allows a file this long; beyond it a write ends the process with SIGXFSZ.
+    fn is_allowed(bytes: usize) -> io::Result<()> {
+        match getrlimit(Resource::RLIMIT_FSIZE) {
+            Ok((soft, _)) if soft < bytes as u64 => Err(io::ErrorKind::FileTooLarge.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a file of `bytes` zeros with all its blocks reserved, so that no later write to it can fail, and maps it.
     pub fn create(path: &Path, bytes: usize) -> io::Result<Self> {
-        let file =
-            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-        posix_fallocate(&file, 0, bytes as i64).map_err(io::Error::from).and_then(|()| Self::map(&file)).inspect_err(|_| {
-            // Nothing half-made is left behind; the error that is reported is the first.
-            let _ = std::fs::remove_file(path);
-        })
+        Self::is_allowed(bytes)?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        posix_fallocate(&file, 0, bytes as i64)
+            .map_err(io::Error::from)
+            .and_then(|()| Self::map(&file))
+            .inspect_err(|_| {
+                // Nothing half-made is left behind; the error that is reported is the first.
+                let _ = std::fs::remove_file(path);
+            })
     }
 
     fn map(file: &File) -> io::Result<Self> {

@@ -218,7 +218,9 @@ impl ProcessReader {
             }
         }
         self.corrupt_events += abandoned;
-        segment.losses().get(Loss::RingFull) + segment.losses().get(Loss::EventAbandoned) + self.corrupt_events
+        segment.losses().get(Loss::RingFull)
+            + segment.losses().get(Loss::EventAbandoned)
+            + self.corrupt_events
     }
 
     /// Reads the live table if the copy is not to be trusted, unless that was just done at some expense.

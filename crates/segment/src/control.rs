@@ -34,14 +34,17 @@ pub enum Refusal {
     NoSpace,
     /// It could not be mapped (address space or memory limit).
     CannotMap,
+    /// The file size limit is below its size.
+    FileSizeLimit,
 }
 
 impl Refusal {
     /// Every cause with a description for reports.
-    pub const ALL: [(Self, &'static str); 3] = [
+    pub const ALL: [(Self, &'static str); 4] = [
         (Self::CannotCreate, "its file could not be created in the session directory"),
         (Self::NoSpace, "no space was left for its file"),
         (Self::CannotMap, "its memory could not be mapped"),
+        (Self::FileSizeLimit, "the file size limit (ulimit -f) is too low for its file"),
     ];
 }
 

@@ -166,8 +166,12 @@ macro_rules! freeing {
 freeing!(free, sample::free, real::FREE, fn(block: *mut c_void));
 freeing!(cfree, sample::cfree, real::CFREE, fn(block: *mut c_void));
 freeing!(free_sized, sample::free_sized, real::FREE_SIZED, fn(block: *mut c_void, bytes: usize));
-freeing!(free_aligned_sized, sample::free_aligned_sized, real::FREE_ALIGNED_SIZED,
-    fn(block: *mut c_void, alignment: usize, bytes: usize));
+freeing!(
+    free_aligned_sized,
+    sample::free_aligned_sized,
+    real::FREE_ALIGNED_SIZED,
+    fn(block: *mut c_void, alignment: usize, bytes: usize)
+);
 
 /// See dlclose(3).
 ///

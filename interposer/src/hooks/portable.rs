@@ -2,11 +2,15 @@
 //! with the thread's state in a `thread_local!`. The slow path walks the stack from its own frame and drops ours.
 
 use crate::thread::{self, Thread};
-use crate::{filter, real, sample};
+use crate::{filter, lifecycle, real, sample};
 use core::ffi::{c_int, c_void};
 
 /// Subtracts from the countdown; true if the slow path is due.
 fn counts_down(bytes: usize) -> bool {
+    // Before the constructor the loader may not have set this thread's storage up yet.
+    if !lifecycle::has_started() {
+        return false;
+    }
     let thread: *mut Thread = thread::current();
     // SAFETY: the block is the calling thread's own; no reference to it is held across hooks.
     unsafe {

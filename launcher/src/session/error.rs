@@ -18,7 +18,7 @@ pub enum SessionError {
         why: String,
     },
     /// The disk, the permissions.
-    #[error("cannot write {}: {}; free space or choose another folder with --dir", path.display(), reason(source))]
+    #[error("cannot write {}: {}; {}", path.display(), reason(source), remedy(source))]
     Unwritable {
         /// The file or folder.
         path: PathBuf,
@@ -63,4 +63,16 @@ pub enum SessionError {
         /// What is wrong.
         why: String,
     },
+}
+
+/// What to do about a file that cannot be written.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => "raise the memory limit (ulimit -v)",
+        io::ErrorKind::FileTooLarge => "raise the file size limit (ulimit -f)",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free space or choose another folder with --dir"
+        }
+        _ => "choose another folder with --dir",
+    }
 }

@@ -168,9 +168,13 @@ impl Watch {
             1 => format!("one process was not watched: {why}"),
             _ => format!("{count} processes were not watched: {why}"),
         });
-        let forgotten = (self.forgotten > 0)
-            .then(|| format!("{} more processes ended without a finding; the report leaves them out", self.forgotten));
-        refused.chain(forgotten).chain(self.unreadable.iter().map(|why| format!("a segment could not be read: {why}"))).collect()
+        let forgotten = (self.forgotten > 0).then(|| {
+            format!("{} more processes ended without a finding; the report leaves them out", self.forgotten)
+        });
+        refused
+            .chain(forgotten)
+            .chain(self.unreadable.iter().map(|why| format!("a segment could not be read: {why}")))
+            .collect()
     }
 
     /// Something that changes whenever the findings worth showing do.

@@ -24,8 +24,7 @@ impl ReportFile {
     /// Replaces the file: a reader sees the old one or the new one, whole.
     pub fn write(&self, report: &Report) -> io::Result<()> {
         let fresh = self.path.with_extension("json.new");
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
         file.write_all(render_json(report).as_bytes())?;
         drop(file);
         fs::rename(&fresh, &self.path)
