@@ -297,7 +297,7 @@ fn keep_alive_page() -> bool {
 
 /// The segment that the launcher made for the session's first process.
 fn reserved_segment() -> Option<Segment<'static>> {
-    if !with_control(|control| control.take_first())? {
+    if !with_control(memguard_segment::control::Control::take_first)? {
         return None;
     }
     let layout = Layout::new(settings().first)?;

@@ -209,7 +209,7 @@ fn find_build_id(mut notes: &[u8], out: &mut [u8; BUILD_ID_BYTES_MAX]) -> Option
     }
 }
 
-/// glibc's `struct dl_find_object` (dlfcn.h, since 2.35; the layout of x86-64 and AArch64).
+/// glibc's `struct dl_find_object` (dlfcn.h, since 2.35; the layout of x86-64 and `AArch64`).
 #[repr(C)]
 struct FoundObject {
     flags: u64,

@@ -102,17 +102,14 @@ pub fn number(attached: &Attached, thread: &mut Thread, sp: u64, fp: u64) -> u32
                 Frame::new(module.number, address.wrapping_sub(module.bias))
             })
     };
-    match stacks.insert(walked.hash, frames.len(), end, encode) {
-        Ok(inserted) => {
-            if !inserted.frames_stored {
-                losses.count(Loss::FrameArenaFull);
-            }
-            inserted.stack
+    if let Ok(inserted) = stacks.insert(walked.hash, frames.len(), end, encode) {
+        if !inserted.frames_stored {
+            losses.count(Loss::FrameArenaFull);
         }
-        Err(_) => {
-            losses.count(Loss::StackTableFull);
-            STACK_UNKNOWN
-        }
+        inserted.stack
+    } else {
+        losses.count(Loss::StackTableFull);
+        STACK_UNKNOWN
     }
 }
 

@@ -149,7 +149,7 @@ pub fn advise(address: *mut u8, bytes: usize, advice: i32) -> bool {
 
 /// Whether the page at this address can be read. Asks `rt_sigprocmask` for something impossible: the kernel reads
 /// the mask at the address first (EFAULT if it cannot) and only then sees that the request is invalid (EINVAL).
-/// Every sandbox allows that call, unlike those made for reading memory. The idea is Abseil's AddressIsReadable.
+/// Every sandbox allows that call, unlike those made for reading memory. The idea is Abseil's `AddressIsReadable`.
 pub fn page_is_readable(page: u64) -> bool {
     let answer = call(libc::SYS_rt_sigprocmask, [usize::MAX, page as usize, 0, 8, 0, 0]);
     answer == -(libc::EINVAL as isize)
