@@ -7,6 +7,7 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
+use core::ffi::c_void;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes of the mapping; pages cost memory only when touched.
@@ -115,7 +116,7 @@ unsafe impl GlobalAlloc for Heap {
         self.with(|state| {
             if let Some(list) = state.free.get_mut(class) {
                 // SAFETY: the block is ours, at least 16 bytes long and aligned to its size.
-                unsafe { block.cast::<usize>().write(*list) };
+                unsafe { block.cast::<c_void>().cast::<usize>().write(*list) };
                 *list = block as usize;
             }
         });

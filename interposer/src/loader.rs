@@ -380,7 +380,7 @@ fn map_file(path: &[u8], headers: &Headers, segment: &Phdr) -> Option<Private> {
     let address = sys::map(bytes, libc::PROT_READ, libc::MAP_PRIVATE, file.fd(), segment.p_offset - lead)?;
     // SAFETY: a fresh mapping of that many bytes; it lies within the file, whose shrinking would take the program's
     // own mapping of the same file down as well. Unmapped in `release`, when nobody uses the module any more.
-    let all = unsafe { core::slice::from_raw_parts::<'static, u8>(address, bytes) };
+    let all = unsafe { core::slice::from_raw_parts::<'static, u8>(address.cast(), bytes) };
     Some(Private { bytes: all.get(lead as usize..)?, token: (address as usize, bytes) })
 }
 
@@ -393,7 +393,7 @@ fn copy_segment(bias: u64, segment: &Phdr) -> Option<Private> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     let address = sys::map(bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)?;
     // SAFETY: a fresh mapping of that many bytes, ours alone until it is returned.
-    let copy = unsafe { core::slice::from_raw_parts_mut::<'static, u8>(address, bytes) };
+    let copy = unsafe { core::slice::from_raw_parts_mut::<'static, u8>(address.cast(), bytes) };
     if sys::copy_checked(bias.wrapping_add(segment.p_vaddr), copy) != bytes {
         sys::unmap(address as usize, bytes);
         return None;

@@ -24,6 +24,7 @@ fn caller(sp: u64, fp: u64) -> Registers {
 
 /// Without assembly entry points the walk starts here, in our own code; [`ours_first`] drops those frames.
 #[cfg(not(all(not(feature = "portable"), target_arch = "x86_64")))]
+#[allow(clippy::inline_always)] // its registers are to be those of the function it is called in
 #[inline(always)]
 fn caller(_sp: u64, _fp: u64) -> Registers {
     let (ip, sp, fp): (u64, u64, u64);

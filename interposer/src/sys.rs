@@ -1,7 +1,7 @@
 //! Interposer: system calls made directly, past any hook (ours or another library's), with EINTR and errno of the
 //! program left alone.
 
-use core::ffi::CStr;
+use core::ffi::{CStr, c_void};
 
 /// A system call with up to six arguments; the kernel's answer, negative errno on failure.
 #[cfg(target_arch = "x86_64")]
@@ -129,7 +129,7 @@ pub fn unlink(path: &CStr) {
 }
 
 /// Maps memory; `None` if the kernel refuses. `fd` of -1 means anonymous.
-pub fn map(bytes: usize, protection: i32, flags: i32, fd: i32, offset: u64) -> Option<*mut u8> {
+pub fn map(bytes: usize, protection: i32, flags: i32, fd: i32, offset: u64) -> Option<*mut c_void> {
     let address = call(
         libc::SYS_mmap,
         [0, bytes, protection as usize, flags as usize, fd as isize as usize, offset as usize],
@@ -143,7 +143,7 @@ pub fn unmap(address: usize, bytes: usize) {
 }
 
 /// Advises the kernel on a mapping; false if it refuses.
-pub fn advise(address: *mut u8, bytes: usize, advice: i32) -> bool {
+pub fn advise(address: *mut c_void, bytes: usize, advice: i32) -> bool {
     call(libc::SYS_madvise, [address as usize, bytes, advice as usize, 0, 0, 0]) == 0
 }
 

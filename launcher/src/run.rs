@@ -17,7 +17,7 @@ use crate::terminal;
 use crate::watch::{ReportFile, Watch};
 
 /// The report is written at least this often while the program runs.
-const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Runs the program to its end.
 ///

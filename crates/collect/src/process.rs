@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// How long a writer may leave its event unfinished before its slot is taken away.
 const UNFINISHED_MAX: Duration = Duration::from_secs(1);
 /// The table is scanned at least this often, to be sure.
-const SCAN_INTERVAL_MAX: Duration = Duration::from_secs(60);
+const SCAN_INTERVAL_MAX: Duration = Duration::from_mins(1);
 /// Scanning takes at most one part in this many of the time.
 const SCAN_SHARE: u32 = 100;
 
