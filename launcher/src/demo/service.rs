@@ -33,7 +33,7 @@ impl Server {
     #[inline(never)]
     fn handle_request(&mut self, number: u64) {
         let request = parse_request(number);
-        if number % FAILING_ONE_IN == 0 {
+        if number.is_multiple_of(FAILING_ONE_IN) {
             report_failure(&request);
         } else {
             self.remember_answer(&request);
