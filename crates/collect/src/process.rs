@@ -129,6 +129,11 @@ impl ProcessReader {
         self.segment().get(HeaderWord::SampleIntervalBytes)
     }
 
+    /// Asks the process to sample at another interval from each thread's next sample on.
+    pub fn set_sample_interval_bytes(&self, bytes: u64) {
+        self.segment().set(HeaderWord::SampleIntervalBytes, bytes);
+    }
+
     /// Bytes of the segment that are in memory; the rest was never touched.
     pub fn resident_bytes(&self) -> u64 {
         self.file.resident_bytes()

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Origin, reason};
 pub use key::Key;
+pub use pattern::{Pattern, PatternSet};
 pub use settings::Settings;
 pub use table::{KEYS, SESSION_VARIABLE};
 

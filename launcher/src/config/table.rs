@@ -38,7 +38,7 @@ pub const KEYS: &[Key] = &[
         },
         default: "100",
         aggressive: "1",
-        help: "Growth of resident memory that triggers deep analysis",
+        help: "Growth of resident memory that triggers deep analysis (checked, but without effect in this version)",
     },
     Key {
         name: "poll_interval_s",
@@ -104,7 +104,7 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Time { min_s: 0.1, max_s: 2_592_000.0, set: |to, time| to.handle_age_max = time },
         default: "60",
         aggressive: "2",
-        help: "Youngest age at which an open handle is suspect",
+        help: "Youngest age at which an open handle is suspect (checked, but without effect in this version)",
     },
     Key {
         name: "overhead_budget",
@@ -120,8 +120,8 @@ pub const KEYS: &[Key] = &[
         option: None,
         value_name: "COUNT",
         kind: Kind::Count { min: 1024, max: 1 << 26, set: |to, count| to.live_objects = count },
-        default: "65536",
-        aggressive: "1048576",
+        default: "57344",
+        aggressive: "1835008",
         help: "Room for sampled objects alive at one time, per process",
     },
     Key {

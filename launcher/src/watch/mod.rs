@@ -4,6 +4,7 @@
 //! It bounds its own cost: a look that took long is followed by a rest in proportion.
 
 mod facts;
+mod governor;
 mod process;
 mod report_file;
 mod sites;
@@ -14,12 +15,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use memguard_collect::{OpenError, SessionFiles};
-use memguard_detect::DetectConfig;
+use memguard_detect::{DetectConfig, Verdicts};
 use memguard_segment::Capacities;
 use memguard_segment::control;
 
-use crate::config::Settings;
+use crate::config::{Pattern, PatternSet, Settings};
 use crate::spawn::ProgramExit;
+use governor::Governor;
 use process::{Costs, Watched};
 use sites::Sites;
 
@@ -42,6 +44,8 @@ pub struct Watch {
     processes: Vec<Watched>,
     sites: Sites,
     config: DetectConfig,
+    patterns: PatternSet,
+    overhead_budget: Option<f64>,
     sample_bytes: u64,
     usd_per_gb_hour: f64,
     share: u32,
@@ -69,6 +73,8 @@ impl Watch {
             processes: Vec::new(),
             sites: Sites::new(),
             config,
+            patterns: settings.patterns,
+            overhead_budget: settings.overhead_budget,
             sample_bytes: settings.sample_bytes,
             usd_per_gb_hour: settings.usd_per_gb_hour,
             share: if settings.aggressive { AUDIT_SHARE } else { GUARD_SHARE },
@@ -100,7 +106,7 @@ impl Watch {
         let started_ns = memguard_inspect::thread_cpu_ns();
         self.unopened.extend(self.files.new_segments().into_iter().map(|path| (path, 0)));
         for (path, tries) in std::mem::take(&mut self.unopened) {
-            match Watched::open(&path, self.config) {
+            match Watched::open(&path, self.verdicts(), self.governor()) {
                 Ok(process) => self.processes.push(process),
                 // Its process is just making it, or was killed while it did.
                 Err(_) if tries < OPEN_TRIES_MAX && ended.is_none() => self.unopened.push((path, tries + 1)),
@@ -116,6 +122,22 @@ impl Watch {
         self.forget_unremarkable();
         self.looked = Some(Instant::now());
         self.cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
+    }
+
+    /// Judges by the patterns that are switched on.
+    fn verdicts(&self) -> Verdicts {
+        match Pattern::named("leaks") {
+            Some(leaks) if !self.patterns.contains(leaks) => {
+                Verdicts::with_detectors(self.config, Vec::new())
+            }
+            _ => Verdicts::new(self.config),
+        }
+    }
+
+    /// Where everything is recorded there is nothing to govern.
+    fn governor(&self) -> Option<Governor> {
+        let budget = self.overhead_budget.filter(|_| self.sample_bytes != 0)?;
+        Some(Governor::new(budget, self.sample_bytes))
     }
 
     /// A process that has executed another program goes on under its number with another segment: what the old program

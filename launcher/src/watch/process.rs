@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use memguard_collect::{OpenError, ProcessReader};
-use memguard_detect::{DetectConfig, Finding, Verdicts};
+use memguard_detect::{Finding, Verdicts};
 use memguard_inspect::{Identity, Stat};
 use memguard_model::{ProcessModel, StackId};
 use memguard_report::{Exit, ProcessInput, StackCounts};
 use memguard_symbolize::ModuleRef;
 use nix::time::{ClockId, clock_gettime};
 
+use super::governor::Governor;
 use super::sites::{ProcessSites, Sites};
 use crate::spawn::ProgramExit;
 
@@ -34,6 +35,7 @@ pub struct Watched {
     known: bool,
     facts: ProcessInput,
     costs: Costs,
+    governor: Option<Governor>,
 }
 
 /// What watching the process costs, and how its heap grew.
@@ -54,12 +56,12 @@ pub struct Costs {
 }
 
 impl Watched {
-    pub fn open(path: &Path, config: DetectConfig) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, verdicts: Verdicts, governor: Option<Governor>) -> Result<Self, OpenError> {
         Ok(Self {
             path: path.to_owned(),
             reader: Some(ProcessReader::open(path)?),
             model: ProcessModel::new(),
-            verdicts: Verdicts::new(config),
+            verdicts,
             findings: Vec::new(),
             sites: ProcessSites::default(),
             kept_frames: HashMap::new(),
@@ -67,6 +69,7 @@ impl Watched {
             known: false,
             facts: ProcessInput::default(),
             costs: Costs::default(),
+            governor,
         })
     }
 
@@ -134,6 +137,13 @@ impl Watched {
         if let Some(stat) = stat {
             account(&mut self.facts, &stat);
             self.costs.cpu_ns = stat.cpu_ns;
+            if let Some(governor) = &mut self.governor {
+                let interval = reader.sample_interval_bytes();
+                let next = governor.steer(reading.at_ns, stat.cpu_ns, reader.hook_ns(), interval);
+                if next != interval {
+                    reader.set_sample_interval_bytes(next);
+                }
+            }
         }
         if self.costs.cpu_ns != 0 {
             self.model.absorb_cpu(self.costs.cpu_ns);
