@@ -11,7 +11,7 @@ use core::ffi::c_void;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes of the mapping; pages cost memory only when touched.
-const HEAP_BYTES: usize = 4 << 20;
+pub const BYTES: usize = 4 << 20;
 /// What one admission may take at most, with room to spare.
 const ADMISSION_BYTES: usize = 64 << 10;
 const CLASSES: usize = 24;
@@ -61,12 +61,11 @@ pub fn start() -> bool {
         if state.end != 0 {
             return true;
         }
-        let Some(start) = crate::sys::map(HEAP_BYTES, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
-        else {
+        let Some(start) = crate::sys::map(BYTES, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) else {
             return false;
         };
         state.next = start as usize;
-        state.end = state.next + HEAP_BYTES;
+        state.end = state.next + BYTES;
         true
     })
     .unwrap_or(false)

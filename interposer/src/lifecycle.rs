@@ -244,7 +244,7 @@ pub fn attach() -> Option<&'static Attached> {
 }
 
 fn attach_alone() -> Option<()> {
-    if !heap::start() || !keep_alive_page() {
+    if !leaves_address_space() || !heap::start() || !keep_alive_page() {
         refuse(Refusal::CannotMap);
         return None;
     }
@@ -274,6 +274,19 @@ fn attach_alone() -> Option<()> {
     attached.pool.fill(WALKERS);
     segment.set(HeaderWord::State, State::Active as u64);
     Some(())
+}
+
+/// Whether the program keeps most of what its address space limit leaves it: otherwise its own allocations would fail
+/// because of us.
+fn leaves_address_space() -> bool {
+    const PARTS: u64 = 4;
+    let Some(limit) = sys::limit(libc::RLIMIT_AS as usize) else { return true };
+    let mut text = [0u8; 64];
+    let n = proc_self::read(c"/proc/self/statm", &mut text);
+    let digits = text.get(..n).unwrap_or_default().iter().take_while(|c| c.is_ascii_digit());
+    let pages = digits.fold(0u64, |pages, c| pages.wrapping_mul(10).wrapping_add(u64::from(c - b'0')));
+    let layout = Layout::new(settings().first).map_or(0, |layout| layout.bytes());
+    limit.saturating_sub(pages.saturating_mul(4096)) >= PARTS * (layout + heap::BYTES) as u64
 }
 
 /// Maps the page that fork children find wiped, or writes it anew in such a child.

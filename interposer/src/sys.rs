@@ -81,10 +81,7 @@ impl File {
 
     /// Whether the file size limit allows a file this long; beyond it a write ends the program with SIGXFSZ.
     pub fn size_is_allowed(bytes: usize) -> bool {
-        let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
-        let place = (&raw mut limit) as usize;
-        let answer = call(libc::SYS_prlimit64, [0, libc::RLIMIT_FSIZE as usize, 0, place, 0, 0]);
-        answer != 0 || limit.rlim_cur >= bytes as u64
+        limit(libc::RLIMIT_FSIZE as usize).is_none_or(|limit| limit >= bytes as u64)
     }
 
     /// Makes the file `bytes` long and gives it real disk blocks, so that no later write to a mapping of it can
@@ -121,6 +118,13 @@ impl Drop for File {
     fn drop(&mut self) {
         call(libc::SYS_close, [self.0 as usize, 0, 0, 0, 0, 0]);
     }
+}
+
+/// A resource limit of this process; `None` if there is none.
+pub fn limit(resource: usize) -> Option<u64> {
+    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    let answer = call(libc::SYS_prlimit64, [0, resource, 0, (&raw mut limit) as usize, 0, 0]);
+    (answer == 0 && limit.rlim_cur != libc::RLIM64_INFINITY).then_some(limit.rlim_cur)
 }
 
 /// Removes a file; failure is of no interest.

@@ -1,12 +1,15 @@
 //! Launcher, `memguard run`: one program under watch. In: the command line. Out: the program's own exit code, a
 //! session with its report, a summary on stderr.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use memguard_report::{MIN_CONFIDENCE_DEFAULT, Report, SessionInput, SummaryOptions, assemble, filter};
+
+use nix::sys::resource::{Resource, getrlimit};
 
 use crate::args;
 use crate::config::{self, Settings, Sources};
@@ -19,6 +22,25 @@ use crate::watch::{ReportFile, Watch};
 /// The report is written at least this often while the program runs.
 const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
+/// Address space that the launcher needs for symbols and reports of large programs, in bytes.
+const ADDRESS_SPACE_MIN: u64 = 192 << 20;
+
+/// A launcher that runs out of memory in the middle would take the program's exit code with it.
+fn check_address_space(command: &[OsString]) -> Result<()> {
+    let (soft, _) = getrlimit(Resource::RLIMIT_AS)?;
+    if soft < ADDRESS_SPACE_MIN {
+        let program = command.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+        bail!(
+            "the address space limit (ulimit -v {}) is too low for memguard itself, which needs {}; set it for the \
+             program alone: memguard run -- sh -c 'ulimit -v {}; exec {program} ...'",
+            soft / 1024,
+            ADDRESS_SPACE_MIN / 1024,
+            soft / 1024,
+        );
+    }
+    Ok(())
+}
+
 /// Runs the program to its end.
 ///
 /// # Errors
@@ -26,6 +48,7 @@ const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 pub fn run(run: args::Run) -> Result<ExitCode> {
     let environment = std::env::vars_os().collect();
     let settings = config::load(&Sources { file: run.config, environment, options: run.keys.0 })?;
+    check_address_space(&run.command)?;
     let library = spawn::find_library()?;
     let store = Store::new(Place::find(settings.dir.as_deref())?);
     let session = store.create(&run.command, run.name.as_deref())?;
