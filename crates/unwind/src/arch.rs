@@ -80,7 +80,7 @@ pub(crate) fn interrupted(
     returns_from_signal(address, read)?.then_some(registers)
 }
 
-/// Whether the code at an address is `mov $15, %rax; syscall`: rt_sigreturn.
+/// Whether the code at an address is `mov $15, %rax; syscall`, the call that ends a handler.
 #[cfg(target_arch = "x86_64")]
 fn returns_from_signal(address: u64, read: &mut impl FnMut(u64) -> Result<u64, ()>) -> Option<bool> {
     const CODE: [u8; 9] = [0x48, 0xC7, 0xC0, 0x0F, 0, 0, 0, 0x0F, 0x05];

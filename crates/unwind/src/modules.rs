@@ -175,26 +175,26 @@ impl ModuleSet {
     /// The dynamic module at an address, admitted now if it is new. `None`: no module is mapped there, or
     /// another thread is just admitting one.
     pub(crate) fn dynamic_at(&self, address: u64, loader: &impl Loader) -> Option<User<'_>> {
-        let identity = loader.identify(address)?;
-        if let Some(user) = self.known(address, &identity) {
+        if let Some(user) = self.known(address, loader) {
             return Some(user);
         }
+        loader.identify(address)?;
         if self.admitting.swap(true, Ordering::Acquire) {
             return None;
         }
         // Once more: the thread that was admitting just now may have admitted this one.
-        let user = self.known(address, &identity).or_else(|| self.admit(address, &identity, loader));
+        let user = self.known(address, loader).or_else(|| self.admit(address, loader));
         self.admitting.store(false, Ordering::Release);
         user
     }
 
-    /// The slot of this very module. One that describes what was at this address before is retired.
-    fn known(&self, address: u64, identity: &Identity) -> Option<User<'_>> {
+    /// The slot of the module at an address. One that describes what was there before is retired.
+    fn known(&self, address: u64, loader: &impl Loader) -> Option<User<'_>> {
         let slot = self.slot_at(address)?;
         let user = slot.enter()?;
-        // Asked of a user: now the slot stays what it is.
         let known = user.inner()?.identity;
-        if known == *identity {
+        // Asked by a user, after it entered: the slot stays what it is, and any other answer is news.
+        if loader.identify(address) == Some(known) {
             return Some(user);
         }
         if known.start <= address && address < known.end {
@@ -204,7 +204,8 @@ impl ModuleSet {
     }
 
     /// Loads and publishes the module at an address. One thread at a time.
-    fn admit(&self, address: u64, identity: &Identity, loader: &impl Loader) -> Option<User<'_>> {
+    fn admit(&self, address: u64, loader: &impl Loader) -> Option<User<'_>> {
+        let identity = loader.identify(address)?;
         let begin = || self.dynamic.iter().enumerate().find(|(_, slot)| slot.occupancy.begin());
         let (index, slot) = begin().or_else(|| {
             self.sweep(loader);
@@ -215,12 +216,12 @@ impl ModuleSet {
         if let Some(old) = inner.take() {
             loader.release(old.token);
         }
-        let Some(admission) = loader.load(address, identity) else {
+        let Some(admission) = loader.load(address, &identity) else {
             slot.occupancy.give_up();
             return None;
         };
         // Loaded what was identified? If the module went meanwhile, the copy is of nobody knows what.
-        if loader.identify(address) != Some(*identity) {
+        if loader.identify(address) != Some(identity) {
             loader.release(admission.token);
             slot.occupancy.give_up();
             return None;
@@ -229,7 +230,7 @@ impl ModuleSet {
         unwinder.add_module(admission.tables.module());
         let (start, end) = (identity.start, identity.end);
         let range = ModuleRange { start, end, bias: admission.tables.bias, number: admission.number };
-        *inner = Some(Inner { unwinder, identity: *identity, range, token: admission.token });
+        *inner = Some(Inner { unwinder, identity, range, token: admission.token });
         slot.start.store(start, Ordering::Relaxed);
         slot.end.store(end, Ordering::Relaxed);
         slot.occupancy.publish();

@@ -104,11 +104,11 @@ fn walks_through_libc() {
 #[cfg(target_arch = "x86_64")]
 fn walks_through_a_signal_frame() {
     use std::sync::Mutex;
-    static RESULT: Mutex<Option<(Walk, Vec<u64>, Vec<u64>)>> = Mutex::new(None);
+    static RESULT: Mutex<Option<Compared>> = Mutex::new(None);
     static MODULES: Mutex<Option<Box<ModuleSet>>> = Mutex::new(None);
     extern "C" fn handle(_: i32) {
         let compared = compare(MODULES.lock().unwrap().as_ref().unwrap(), &mut pool(1).lease(0).unwrap());
-        *RESULT.lock().unwrap() = Some((compared.walk, compared.frames, compared.expected));
+        *RESULT.lock().unwrap() = Some(compared);
     }
     *MODULES.lock().unwrap() = Some(sealed());
     // SAFETY: the signal is raised here, where the handler's locks and allocations do no harm.
@@ -116,11 +116,11 @@ fn walks_through_a_signal_frame() {
         libc::signal(libc::SIGUSR1, handle as extern "C" fn(i32) as usize);
         libc::raise(libc::SIGUSR1);
     }
-    let (walk, mut frames, expected) = RESULT.lock().unwrap().take().unwrap();
+    let mut compared = RESULT.lock().unwrap().take().unwrap();
     // Three frames out (comparison, handler, the kernel's return code) is the instruction that was interrupted. It is
     // no return address; it is given one further, so that whoever takes one off, as for all others, gets it itself.
-    frames[3] -= 1;
-    Compared { walk, frames, expected }.assert_complete();
+    compared.frames[3] -= 1;
+    compared.assert_complete();
 }
 
 #[test]
