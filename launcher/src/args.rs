@@ -47,7 +47,7 @@ pub struct Run {
     pub name: Option<String>,
     /// Exit with 23 if a finding has at least this confidence and the program itself succeeded
     #[arg(long, value_name = "CONFIDENCE", num_args = 0..=1, require_equals = true,
-          default_missing_value = "0.9", value_parser = confidence)]
+          default_missing_value = "0.7", value_parser = confidence)]
     pub fail_on_leak: Option<f64>,
     /// No summary at the end
     #[arg(long, short)]
