@@ -30,18 +30,21 @@ fn have(it: bool, why_not: &str) -> bool {
     it
 }
 
-/// A command prefix that mounts a small file system on `folder`, for itself and what it starts, and then becomes
-/// whatever follows.
-pub fn with_small_disk(folder: &Path, size: &str) -> Vec<String> {
-    with_mount(&format!("mount -t tmpfs -o size={size},mode=700 tmpfs '{}'", folder.display()))
+/// A command prefix that mounts a small file system on `folder`, for itself and what it starts. There one shell script
+/// runs before what follows, and another one after it; the status is that of what follows.
+pub fn with_small_disk(folder: &Path, size: &str, before: &str, after: &str) -> Vec<String> {
+    let folder = folder.display();
+    let mount = format!("mount -t tmpfs -o size={size},mode=700 tmpfs '{folder}'");
+    in_private(&format!(
+        "{mount} && (cd '{folder}' && {before}) || exit 99; \"$@\"; code=$?; cd '{folder}' && {after}; exit $code"
+    ))
 }
 
-/// The same with one folder laid over another.
+/// A command prefix that lays one folder over another, for what follows.
 pub fn with_folder_over(folder: &Path, over: &Path) -> Vec<String> {
-    with_mount(&format!("mount --bind '{}' '{}'", folder.display(), over.display()))
+    in_private(&format!("mount --bind '{}' '{}' && exec \"$@\"", folder.display(), over.display()))
 }
 
-fn with_mount(mount: &str) -> Vec<String> {
-    let script = format!("{mount} && exec \"$@\"");
-    ["unshare", "--mount", "sh", "-c", &script, "sh"].map(str::to_owned).to_vec()
+fn in_private(script: &str) -> Vec<String> {
+    ["unshare", "--mount", "sh", "-c", script, "sh"].map(str::to_owned).to_vec()
 }

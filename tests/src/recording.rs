@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use memguard_segment::{
     AtomicU64, FRAME_UNKNOWN_MODULE, Frame, HeaderWord, Record, Segment, StackEnd, State,
 };
-use memguard_symbolize::{ModuleRef, Symbolizer, SymbolizerOptions};
+use memguard_symbolize::{Frame as Named, ModuleRef, Symbolizer, SymbolizerOptions};
 
 /// A copy of one segment.
 pub struct Recording {
@@ -111,5 +111,11 @@ impl Names {
         let name = self.symbolizer.resolve_function_only(&key.0, key.1, true).function;
         self.known.insert(key, name.clone());
         name
+    }
+
+    /// The innermost function at a frame with its line, from the debug information.
+    pub fn place(&mut self, recording: &Recording, frame: Frame) -> Option<Named> {
+        let module = recording.module(frame)?;
+        self.symbolizer.resolve(&module, frame.address(), true).into_iter().next()
     }
 }

@@ -53,6 +53,8 @@ pub fn program(name: &str) -> PathBuf {
 pub enum Expectation {
     /// These functions leak, each at the line given.
     Leak(Vec<Leak>),
+    /// The same, but nothing more than their live bytes is asked for.
+    Recorded(Vec<Leak>),
     /// Nothing is reported.
     Silence,
     /// It ends with this status, watched or not.
@@ -81,11 +83,11 @@ pub fn expectation(source: &str, marked_in: &str) -> Expectation {
 
 /// The same from texts.
 pub fn expectation_in(source: &str, text: &str, marked_in: &str, marked: &str) -> Expectation {
-    let bare = text.lines().map(|line| line.trim_start_matches([' ', '*', '/', '!']));
-    let said = bare.filter_map(|line| line.strip_prefix("expect: ")).next();
+    let mut bare = text.lines().map(|line| line.trim_start_matches([' ', '*', '/', '!']));
+    let said = bare.find_map(|line| line.strip_prefix("expect: "));
     let mut said = said.unwrap_or_else(|| panic!("{source} has no line 'expect:'")).split_whitespace();
     match said.next() {
-        Some("leak") => {
+        Some(kind @ ("leak" | "recorded")) => {
             let numbered = marked.lines().zip(1..);
             let lines: Vec<u64> =
                 numbered.filter(|(line, _)| is_marked(line)).map(|(_, number)| number).collect();
@@ -96,7 +98,8 @@ pub fn expectation_in(source: &str, text: &str, marked_in: &str, marked: &str) -
                 file: marked_in.to_owned(),
                 line,
             };
-            Expectation::Leak(functions.into_iter().zip(lines).map(leak).collect())
+            let leaks = functions.into_iter().zip(lines).map(leak).collect();
+            if kind == "leak" { Expectation::Leak(leaks) } else { Expectation::Recorded(leaks) }
         }
         Some("silence") => Expectation::Silence,
         Some("exit") => {

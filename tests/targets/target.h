@@ -9,6 +9,7 @@
  *
  * Each target's header comment holds one line "expect:", read by the tests:
  *   expect: leak FUNCTION...     each FUNCTION is reported; its leaking line ends in a comment saying LEAK
+ *   expect: recorded FUNCTION... the bytes of each FUNCTION are booked, no verdict is asked for
  *   expect: silence              nothing is reported at a confidence of 0.5 or more
  *   expect: exit N               it ends with status N (128+n: by signal n), watched or not
  */

@@ -2,7 +2,7 @@
 
 use memguard_tests::ability;
 use memguard_tests::process::Process;
-use memguard_tests::report::{Report, SHOWN};
+use memguard_tests::report::{Finding, Frame, Report, SHOWN};
 use memguard_tests::targets::{folder, target};
 use memguard_tests::together::{ensure, together};
 use memguard_tests::watched::{Place, words};
@@ -42,7 +42,7 @@ fn every_leak_is_found() {
             let watched = case.watch(&["--quiet", "--aggressive"], &[])?;
             let report = watched.report();
             let found = case.judge(&report)?;
-            let least = found.iter().map(|f| f.map_or(0.0, |f| f.confidence())).fold(1.0, f64::min);
+            let least = found.iter().map(|f| f.map_or(0.0, Finding::confidence)).fold(1.0, f64::min);
             if least >= confidence_min(case) {
                 println!("{case}: {least:.2} at attempt {attempt}: {report}");
                 return Ok(());
@@ -61,7 +61,7 @@ fn stacks_tell_what_was_cut_and_what_was_inlined() {
     let [_, truncated, _] = report.stacks();
     assert!(truncated >= 300, "{report}");
     let found = report.findings_in("keep_leaf");
-    let stack: Vec<_> = found.first().expect("suspected").stack().map(|frame| frame.function()).collect();
+    let stack: Vec<_> = found.first().expect("suspected").stack().map(Frame::function).collect();
     assert_eq!(stack[0], "keep_leaf");
     assert!(stack.len() > 30 && stack[1..30].iter().all(|function| *function == "descend"), "{stack:?}");
 

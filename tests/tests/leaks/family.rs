@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use memguard_tests::recording::{Names, Recording};
-use memguard_tests::targets::target;
+use memguard_tests::targets::{Expectation, expectation, target};
 use memguard_tests::watched::{Place, words};
 
 use crate::case::Case;
@@ -41,4 +41,29 @@ fn every_function_is_recorded_exactly() {
         counts.remove("");
         assert_eq!(counts, expected);
     }
+}
+
+/// Goal: an array that grows by realloc is booked at its size, once, where it grew last. Method: the live table after a run
+/// in which everything is recorded: one block of all the bytes, of the function and at the line that the source marks.
+#[test]
+fn a_growing_array_is_booked_at_its_size() {
+    let Expectation::Recorded(leaks) = expectation("leak_realloc.c", "leak_realloc.c") else {
+        panic!("its source expects something else")
+    };
+    let place = Place::new();
+    let keeper = place.keeper();
+    let program = words(&target("leak_realloc"), &["--objects", "300", "--size", "4096", "--seconds", "0"]);
+    let watched = place.watch(&["--quiet", "--aggressive"], &program);
+    assert_eq!(watched.ended.code, 0);
+    let recordings = keeper.recordings();
+    let mut names = Names::default();
+    let mut booked = Vec::new();
+    for object in recordings[0].live() {
+        let frames = recordings[0].frames(object.stack);
+        let innermost = frames.first().and_then(|frame| names.place(&recordings[0], *frame));
+        if innermost.as_ref().is_some_and(|place| place.function == leaks[0].function) {
+            booked.push((object.size_bytes, innermost.and_then(|place| place.line).map(u64::from)));
+        }
+    }
+    assert_eq!(booked, [(300 * 4096, Some(leaks[0].line))]);
 }

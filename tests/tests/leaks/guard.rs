@@ -4,7 +4,7 @@
 //! three times side by side; one that was never found runs three times more, and then must be. Over all runs the share that
 //! is found may not fall below what one run in seven missed would explain.
 
-use memguard_tests::report::SHOWN;
+use memguard_tests::report::{Finding, SHOWN};
 use memguard_tests::together::together;
 use statrs::distribution::{Binomial, DiscreteCDF};
 
@@ -42,7 +42,7 @@ fn leaks_of_20_mb_are_found() {
         let surest = together(copies.len(), &copies, |case| {
             let report = case.watch(&["--quiet"], &ARGUMENTS)?.report();
             let surest =
-                case.judge(&report)?.into_iter().flatten().map(|f| f.confidence()).fold(0.0, f64::max);
+                case.judge(&report)?.into_iter().flatten().map(Finding::confidence).fold(0.0, f64::max);
             println!("{case}: {surest:.2}: {report}");
             Ok(surest)
         });

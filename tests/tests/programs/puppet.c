@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BLOCKS_MAX 1000000
+#define BLOCKS_MAX 50000
 
 static char *blocks[BLOCKS_MAX];
 static size_t sizes[BLOCKS_MAX];

@@ -1,0 +1,45 @@
+//! Hazards, recorded: however a program ends, what it did until then is in the report.
+
+use memguard_tests::targets::target;
+use memguard_tests::watched::{Place, words};
+
+/// Goal: a sudden end loses no sample: the state lies outside the program. Method: programs that end in other ways than by
+/// leaving main, everything recorded; each made at least so many allocations.
+#[test]
+fn samples_survive_every_kind_of_end() {
+    for (program, samples_min) in
+        [("exit_immediately", 300), ("abort_now", 300), ("close_all_fds", 10_000), ("late_alloc", 3000)]
+    {
+        let watched = Place::new().watch(&["--quiet", "--aggressive"], &words(&target(program), &[]));
+        let report = watched.report();
+        let samples: u64 = report.stacks().iter().sum();
+        assert!(samples >= samples_min, "{program}: {report}");
+        assert_eq!(report.processes().len(), 1, "{program}: {report}");
+        let exit = &report.processes()[0]["exit"];
+        let code = exit["code"].as_i64().or_else(|| Some(128 + exit["signal"].as_i64()?));
+        assert_eq!(code, Some(watched.ended.code.into()), "{program}: {}", watched.ended.stderr);
+    }
+}
+
+/// Goal: every thread of a thousand is seen, and its stacks are whole. Method: everything recorded; the main thread and
+/// each worker allocate.
+#[test]
+fn stacks_of_a_thousand_threads_are_complete() {
+    let watched = Place::new().watch(&["--quiet", "--aggressive"], &words(&target("many_threads"), &[]));
+    let report = watched.report();
+    let [complete, truncated, lost] = report.stacks();
+    assert!(complete > 300_000, "{report}");
+    assert!(truncated + lost <= complete / 1000, "{report} {}", report.processes()[0]["lost"]);
+}
+
+/// Goal: children are processes of their own. Method: a program that forks, everything recorded.
+#[test]
+fn fork_children_are_watched_as_processes() {
+    let program = words(&target("fork_storm"), &["--objects", "20"]);
+    let watched = Place::new().watch(&["--quiet", "--aggressive"], &program);
+    let report = watched.report();
+    // The program itself, 20 fork children, 2 grandchildren of those, 20 that became `true`.
+    assert_eq!(report.processes().len(), 43, "{report}");
+    let [own, children] = [0, 1].map(|index| report.processes()[index]["pid"].as_u64());
+    assert_ne!(own, children);
+}
