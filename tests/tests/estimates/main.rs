@@ -35,7 +35,9 @@ struct Trial {
 fn run(seed: usize) -> Vec<Trial> {
     let place = Place::new();
     let program = words(&targets::program("sites"), &[&seed.to_string(), &INTERVAL_BYTES.to_string()]);
-    let mut process = Process::converse(place.run(&["--quiet", "--sample-bytes", "64KiB"], &program));
+    // The interval stays what it is, whatever it costs.
+    let options = ["--quiet", "--sample-bytes", "64KiB", "--overhead-budget", "none"];
+    let mut process = Process::converse(place.run(&options, &program));
     let truth: Vec<[f64; 2]> = (0..SITES).map(|_| numbers(&process.line())).collect();
     assert_eq!(process.line(), "ready");
     let recordings = place.recordings();

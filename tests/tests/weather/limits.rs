@@ -79,24 +79,31 @@ fn a_limited_address_space() {
     }
 }
 
-/// Goal: where the address space has no room for a segment, the program runs unwatched, and that is told. Method: audit
-/// mode, whose segments are larger than the 64 MiB that are left.
+/// Goal: where an address space has no room to spare, the program runs unwatched, with all of the room for itself, and that
+/// is told. Method: limits from just above what it needs alone.
 #[test]
-fn an_address_space_without_room_for_a_segment() {
-    let place = Place::new();
-    let run = place.run(&["--aggressive"], &[Puppet::program()]);
-    let mut command = place.led_by(&limited("ulimit -v 60000"), &run);
-    command.env("RUST_BACKTRACE", "0");
-    let mut ended = Process::run(command);
-    assert_eq!(ended.code, 125, "{ended:?}");
-    assert_eq!(said_by_memguard(&ended).len(), 1);
-    assert!(ended.stderr.contains("memory"), "{}", ended.stderr);
+fn an_address_space_without_room_to_spare() {
+    for limit in [10_000, 12_000, 17_000, 20_000] {
+        let place = Place::new();
+        let ended = inside(&place, &["--sample-bytes", "4KiB"], &format!("ulimit -v {limit}"));
+        assert_eq!(ended.code, 5, "{limit}: {ended:?}");
+        let said = said_by_memguard(&ended);
+        assert!(said.iter().any(|line| line.contains("not watched")), "{limit}: {said:#?}");
+    }
+}
 
-    let place = Place::new();
-    ended = inside(&place, &["--sample-bytes", "4KiB"], "ulimit -v 12000");
-    assert_eq!(ended.code, 5, "{ended:?}");
-    let said = said_by_memguard(&ended);
-    assert!(said.iter().any(|line| line.contains("not watched") && line.contains("memory")), "{said:#?}");
+/// Goal: a limit that is too low for the launcher itself is one line, and nothing is started. Method: the limit on both.
+#[test]
+fn too_little_address_space_for_the_launcher_is_told() {
+    for options in [&[][..], &["--aggressive"]] {
+        let place = Place::new();
+        let run = place.run(options, &["echo", "started"]);
+        let ended = Process::run(place.led_by(&limited("ulimit -v 60000"), &run));
+        assert_eq!((ended.code, ended.stdout.as_str()), (125, ""), "{ended:?}");
+        assert_eq!(said_by_memguard(&ended).len(), 1);
+        assert!(ended.stderr.contains("address space"), "{}", ended.stderr);
+        assert!(place.sessions().is_empty(), "a session was left behind");
+    }
 }
 
 /// Goal: a limit on the size of files, which the kernel enforces with a deadly signal, neither kills the program nor the
