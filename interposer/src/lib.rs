@@ -7,7 +7,7 @@
 //!        ├─ stack.rs     registers -> frames -> a stack's number
 //!        └─ book.rs      live table, totals, ring, page filter
 //! thread.rs   per-thread state            real.rs   the functions we stand before, bootstrap arena
-//! lifecycle.rs start, attach, fork        loader.rs which module is mapped where
+//! lifecycle.rs start, attach, fork        session.rs where the segment comes from        loader/ which module is where
 //! ```
 //!
 //! Rules that hold in every file: no allocation from the program's heap, no lock that is waited for, no panic, no
@@ -30,6 +30,7 @@ mod private_stack;
 mod proc_self;
 mod real;
 mod sample;
+mod session;
 mod stack;
 mod sys;
 mod thread;

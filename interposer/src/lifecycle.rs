@@ -10,15 +10,13 @@
 //! process in a session that records everything. Others make their own segment when their first sample is due, so a
 //! short-lived process pays nothing.
 
-use crate::mapping;
 use crate::private_stack;
 use crate::sys;
-use crate::{clock, filter, heap, loader, proc_self, real, thread};
+use crate::{clock, filter, heap, loader, proc_self, real, session, thread};
 use core::cell::UnsafeCell;
-use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use memguard_segment::control::{self, Control, Refusal, Settings};
+use memguard_segment::control::Refusal;
 use memguard_segment::{FRAME_UNKNOWN_MODULE, HeaderWord, Layout, Loss, ModuleInfo, Segment, State};
 use memguard_unwind::{ModuleSet, Pool};
 
@@ -70,14 +68,9 @@ struct Place<T>(UnsafeCell<MaybeUninit<T>>);
 unsafe impl<T> Sync for Place<T> {}
 
 static ATTACHED_STATE: Place<Attached> = Place(UnsafeCell::new(MaybeUninit::uninit()));
-static SETTINGS: Place<Settings> = Place(UnsafeCell::new(MaybeUninit::uninit()));
 
-const PATH_MAX: usize = 4096;
-/// The session directory, NUL-terminated, as found in the environment at start.
-static SESSION: Place<[u8; PATH_MAX]> = Place(UnsafeCell::new(MaybeUninit::zeroed()));
-
-/// Environment variable with the session directory.
-const SESSION_VARIABLE: &CStr = c"MEMGUARD_SESSION";
+/// Longest program path and command line that is looked at, in bytes.
+const TEXT_BYTES_MAX: usize = 4096;
 /// How many walks can be under way at once.
 const WALKERS: usize = 8;
 
@@ -96,7 +89,7 @@ extern "C" fn start() {
     if STANDING.load(Ordering::Relaxed) != EARLY {
         return;
     }
-    let session = open_session();
+    let session = session::open();
     let standing = if session.is_some() { ATTACHABLE } else { OFF };
     if session.is_some() {
         loader::note_fixed();
@@ -168,65 +161,6 @@ pub fn add_module(info: &ModuleInfo<'_>) -> u16 {
     })
 }
 
-/// A session found at start.
-struct FoundSession {
-    /// Whether this process takes the reserved segment or must record from its first byte on.
-    attaches_at_once: bool,
-}
-
-/// Takes the session directory from the environment and the settings from its control page.
-fn open_session() -> Option<FoundSession> {
-    // SAFETY: the constructor runs before the program can change its environment from another thread.
-    let value = unsafe { libc::getenv(SESSION_VARIABLE.as_ptr()) };
-    if value.is_null() {
-        return None;
-    }
-    // SAFETY: getenv gives a NUL-terminated string.
-    let directory = unsafe { CStr::from_ptr(value) }.to_bytes_with_nul();
-    // SAFETY: only the constructor writes.
-    let place = unsafe { (*SESSION.0.get()).assume_init_mut() };
-    // Room for the longest file name behind it.
-    let into = place.get_mut(..directory.len()).filter(|into| into.len() < PATH_MAX - 64)?;
-    into.copy_from_slice(directory);
-    let (settings, first_is_taken) =
-        with_control(|control| Some((control.settings()?, control.first_is_taken()))).flatten()?;
-    // SAFETY: only the constructor writes.
-    unsafe { (*SETTINGS.0.get()).write(settings) };
-    Some(FoundSession { attaches_at_once: settings.sample_interval_bytes == 0 || !first_is_taken })
-}
-
-fn settings() -> Settings {
-    // SAFETY: written by `open_session` before anything but EARLY or OFF was set.
-    unsafe { *(*SETTINGS.0.get()).assume_init_ref() }
-}
-
-/// A path in the session directory: the directory, a slash, and `parts`.
-fn session_path<'a>(parts: &[&[u8]], out: &'a mut [u8; PATH_MAX]) -> Option<&'a CStr> {
-    // SAFETY: written by `open_session`, read-only since.
-    let directory = unsafe { (*SESSION.0.get()).assume_init_ref() };
-    let directory = CStr::from_bytes_until_nul(directory).ok()?.to_bytes();
-    let mut at = 0;
-    for part in [directory, b"/"].iter().chain(parts).chain(&[&b"\0"[..]]) {
-        out.get_mut(at..at + part.len())?.copy_from_slice(part);
-        at += part.len();
-    }
-    CStr::from_bytes_until_nul(out.get(..at)?).ok()
-}
-
-/// Maps the control page for as long as `f` takes.
-fn with_control<T>(f: impl FnOnce(&Control<'static>) -> T) -> Option<T> {
-    let mut path = [0; PATH_MAX];
-    let path = session_path(&[control::FILE_NAME.as_bytes()], &mut path)?;
-    let words = mapping::existing(path, control::WORDS * 8)?;
-    let result = Control::open(words).map(|control| f(&control));
-    sys::unmap(words.as_ptr() as usize, control::WORDS * 8);
-    result
-}
-
-fn refuse(refusal: Refusal) {
-    with_control(|control| control.refuse(refusal));
-}
-
 /// Becomes a watched process. `None` if that failed, or another thread is about it.
 pub fn attach() -> Option<&'static Attached> {
     STANDING.compare_exchange(ATTACHABLE, ATTACHING, Ordering::AcqRel, Ordering::Relaxed).ok()?;
@@ -234,7 +168,7 @@ pub fn attach() -> Option<&'static Attached> {
     if private_stack::start() {
         private_stack::run(|| done = attach_alone().is_some());
     } else {
-        refuse(Refusal::CannotMap);
+        session::refuse(Refusal::CannotMap);
     }
     STANDING.store(if done { ATTACHED } else { OFF }, Ordering::Release);
     match standing() {
@@ -245,21 +179,21 @@ pub fn attach() -> Option<&'static Attached> {
 
 fn attach_alone() -> Option<()> {
     if !leaves_address_space() || !heap::start() || !keep_alive_page() {
-        refuse(Refusal::CannotMap);
+        session::refuse(Refusal::CannotMap);
         return None;
     }
     let origin_ns = clock::monotonic_ns();
-    let segment = match reserved_segment() {
+    let segment = match session::reserved_segment() {
         Some(segment) => segment,
-        None => own_segment(origin_ns).map_err(refuse).ok()?,
+        None => session::own_segment(origin_ns).map_err(session::refuse).ok()?,
     };
     let pid = sys::call(libc::SYS_getpid, [0; 6]) as u64;
     segment.set(HeaderWord::Pid, pid);
     segment.set(HeaderWord::ParentPid, sys::call(libc::SYS_getppid, [0; 6]) as u64);
     segment.set(HeaderWord::OriginMonotonicNs, origin_ns);
     segment.set(HeaderWord::OriginRealtimeNs, clock::realtime_ns());
-    segment.set(HeaderWord::SampleIntervalBytes, settings().sample_interval_bytes);
-    let mut text = [0u8; PATH_MAX];
+    segment.set(HeaderWord::SampleIntervalBytes, session::settings().sample_interval_bytes);
+    let mut text = [0u8; TEXT_BYTES_MAX];
     let n = proc_self::exe(&mut text);
     segment.set_exe(text.get(..n).unwrap_or_default());
     let n = proc_self::read(c"/proc/self/cmdline", &mut text);
@@ -285,7 +219,7 @@ fn leaves_address_space() -> bool {
     let n = proc_self::read(c"/proc/self/statm", &mut text);
     let digits = text.get(..n).unwrap_or_default().iter().take_while(|c| c.is_ascii_digit());
     let pages = digits.fold(0u64, |pages, c| pages.wrapping_mul(10).wrapping_add(u64::from(c - b'0')));
-    let layout = Layout::new(settings().first).map_or(0, |layout| layout.bytes());
+    let layout = Layout::new(session::settings().first).map_or(0, |layout| layout.bytes());
     limit.saturating_sub(pages.saturating_mul(4096)) >= PARTS * (layout + heap::BYTES) as u64
 }
 
@@ -306,47 +240,4 @@ fn keep_alive_page() -> bool {
     // SAFETY: our own mapped page.
     unsafe { page.write_volatile(1) };
     true
-}
-
-/// The segment that the launcher made for the session's first process.
-fn reserved_segment() -> Option<Segment<'static>> {
-    if !with_control(memguard_segment::control::Control::take_first)? {
-        return None;
-    }
-    let layout = Layout::new(settings().first)?;
-    let mut path = [0; PATH_MAX];
-    let path = session_path(&[control::FIRST_SEGMENT_NAME.as_bytes()], &mut path)?;
-    let segment = Segment::open(mapping::existing(path, layout.bytes())?).ok()?;
-    segment.claim().then_some(segment)
-}
-
-/// A segment of this process's own, named after its pid and the time.
-fn own_segment(now_ns: u64) -> Result<Segment<'static>, Refusal> {
-    let layout = Layout::new(settings().others).ok_or(Refusal::CannotCreate)?;
-    let pid = sys::call(libc::SYS_getpid, [0; 6]) as u64;
-    let (mut digits, mut more) = ([0u8; 20], [0u8; 20]);
-    let name =
-        [decimal(pid, &mut digits), b"-", decimal(now_ns, &mut more), control::SEGMENT_SUFFIX.as_bytes()];
-    let mut path = [0; PATH_MAX];
-    let path = session_path(&name, &mut path).ok_or(Refusal::CannotCreate)?;
-    let words = mapping::fresh(path, layout.bytes())?;
-    let segment = Segment::format(words, &layout).ok_or(Refusal::CannotMap)?;
-    segment.claim();
-    Ok(segment)
-}
-
-/// A number in decimal digits, without the formatting machinery.
-fn decimal(mut number: u64, out: &mut [u8; 20]) -> &[u8] {
-    let mut at = out.len();
-    loop {
-        at -= 1;
-        if let Some(digit) = out.get_mut(at) {
-            *digit = b'0' + (number % 10) as u8;
-        }
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.get(at..).unwrap_or_default()
 }

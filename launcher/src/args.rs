@@ -287,7 +287,7 @@ mod tests {
         let Ok(Command::Run(run)) = parse_text(line) else { panic!("{line}") };
         let given: Vec<_> = run.keys.0.iter().map(|(key, text)| (key.name, text.as_str())).collect();
         assert_eq!(given, [("aggressive", "true"), ("threshold_mb", "5MiB"), ("overhead_budget", "1%")]);
-        assert_eq!(run.fail_on_leak, Some(0.9));
+        assert_eq!(run.fail_on_leak, Some(0.7));
     }
 
     #[test]

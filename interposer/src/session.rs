@@ -1,0 +1,126 @@
+//! Interposer: the session that this process belongs to. In: the environment at start, the session's control page. Out: its
+//! settings, and a segment for this process.
+
+use crate::mapping;
+use crate::sys;
+use core::cell::UnsafeCell;
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+use memguard_segment::control::{self, Control, Refusal, Settings};
+use memguard_segment::{Layout, Segment};
+
+const PATH_MAX: usize = 4096;
+/// Environment variable with the session directory.
+const SESSION_VARIABLE: &CStr = c"MEMGUARD_SESSION";
+
+struct Place<T>(UnsafeCell<MaybeUninit<T>>);
+// SAFETY: written by the constructor alone; read-only afterwards.
+unsafe impl<T> Sync for Place<T> {}
+
+static SETTINGS: Place<Settings> = Place(UnsafeCell::new(MaybeUninit::uninit()));
+/// The session directory, NUL-terminated, as found in the environment at start.
+static DIRECTORY: Place<[u8; PATH_MAX]> = Place(UnsafeCell::new(MaybeUninit::zeroed()));
+
+/// A session found at start.
+pub struct FoundSession {
+    /// Whether this process takes the reserved segment or must record from its first byte on.
+    pub attaches_at_once: bool,
+}
+
+/// Takes the session directory from the environment and the settings from its control page.
+pub fn open() -> Option<FoundSession> {
+    // SAFETY: the constructor runs before the program can change its environment from another thread.
+    let value = unsafe { libc::getenv(SESSION_VARIABLE.as_ptr()) };
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: getenv gives a NUL-terminated string.
+    let directory = unsafe { CStr::from_ptr(value) }.to_bytes_with_nul();
+    // SAFETY: only the constructor writes.
+    let place = unsafe { (*DIRECTORY.0.get()).assume_init_mut() };
+    // Room for the longest file name behind it.
+    let into = place.get_mut(..directory.len()).filter(|into| into.len() < PATH_MAX - 64)?;
+    into.copy_from_slice(directory);
+    let (settings, first_is_taken) =
+        with_control(|control| Some((control.settings()?, control.first_is_taken()))).flatten()?;
+    // SAFETY: only the constructor writes.
+    unsafe { (*SETTINGS.0.get()).write(settings) };
+    Some(FoundSession { attaches_at_once: settings.sample_interval_bytes == 0 || !first_is_taken })
+}
+
+/// What the session wants.
+pub fn settings() -> Settings {
+    // SAFETY: written by `open` before anything but EARLY or OFF was set.
+    unsafe { *(*SETTINGS.0.get()).assume_init_ref() }
+}
+
+/// A path in the session directory: the directory, a slash, and `parts`.
+fn session_path<'a>(parts: &[&[u8]], out: &'a mut [u8; PATH_MAX]) -> Option<&'a CStr> {
+    // SAFETY: written by `open`, read-only since.
+    let directory = unsafe { (*DIRECTORY.0.get()).assume_init_ref() };
+    let directory = CStr::from_bytes_until_nul(directory).ok()?.to_bytes();
+    let mut at = 0;
+    for part in [directory, b"/"].iter().chain(parts).chain(&[&b"\0"[..]]) {
+        out.get_mut(at..at + part.len())?.copy_from_slice(part);
+        at += part.len();
+    }
+    CStr::from_bytes_until_nul(out.get(..at)?).ok()
+}
+
+/// Maps the control page for as long as `f` takes.
+fn with_control<T>(f: impl FnOnce(&Control<'static>) -> T) -> Option<T> {
+    let mut path = [0; PATH_MAX];
+    let path = session_path(&[control::FILE_NAME.as_bytes()], &mut path)?;
+    let words = mapping::existing(path, control::WORDS * 8)?;
+    let result = Control::open(words).map(|control| f(&control));
+    sys::unmap(words.as_ptr() as usize, control::WORDS * 8);
+    result
+}
+
+/// Tells the session why this process goes unwatched.
+pub fn refuse(refusal: Refusal) {
+    with_control(|control| control.refuse(refusal));
+}
+
+/// The segment that the launcher made for the session's first process.
+pub fn reserved_segment() -> Option<Segment<'static>> {
+    if !with_control(memguard_segment::control::Control::take_first)? {
+        return None;
+    }
+    let layout = Layout::new(settings().first)?;
+    let mut path = [0; PATH_MAX];
+    let path = session_path(&[control::FIRST_SEGMENT_NAME.as_bytes()], &mut path)?;
+    let segment = Segment::open(mapping::existing(path, layout.bytes())?).ok()?;
+    segment.claim().then_some(segment)
+}
+
+/// A segment of this process's own, named after its pid and the time.
+pub fn own_segment(now_ns: u64) -> Result<Segment<'static>, Refusal> {
+    let layout = Layout::new(settings().others).ok_or(Refusal::CannotCreate)?;
+    let pid = sys::call(libc::SYS_getpid, [0; 6]) as u64;
+    let (mut digits, mut more) = ([0u8; 20], [0u8; 20]);
+    let name =
+        [decimal(pid, &mut digits), b"-", decimal(now_ns, &mut more), control::SEGMENT_SUFFIX.as_bytes()];
+    let mut path = [0; PATH_MAX];
+    let path = session_path(&name, &mut path).ok_or(Refusal::CannotCreate)?;
+    let words = mapping::fresh(path, layout.bytes())?;
+    let segment = Segment::format(words, &layout).ok_or(Refusal::CannotMap)?;
+    segment.claim();
+    Ok(segment)
+}
+
+/// A number in decimal digits, without the formatting machinery.
+fn decimal(mut number: u64, out: &mut [u8; 20]) -> &[u8] {
+    let mut at = out.len();
+    loop {
+        at -= 1;
+        if let Some(digit) = out.get_mut(at) {
+            *digit = b'0' + (number % 10) as u8;
+        }
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.get(at..).unwrap_or_default()
+}
