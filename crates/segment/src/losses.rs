@@ -54,6 +54,9 @@ impl Loss {
 
 const _: () = assert!(Loss::ALL.len() <= WORDS);
 
+/// No count is so high unless its word was damaged; sums of several stay far from overflow.
+const COUNT_MAX: u64 = 1 << 48;
+
 /// The counters.
 #[derive(Debug, Clone, Copy)]
 pub struct Losses<'a> {
@@ -74,6 +77,6 @@ impl<'a> Losses<'a> {
 
     /// How many so far.
     pub fn get(&self, loss: Loss) -> u64 {
-        self.words.get(loss as usize).map_or(0, |word| word.load(Ordering::Relaxed))
+        self.words.get(loss as usize).map_or(0, |word| word.load(Ordering::Relaxed).min(COUNT_MAX))
     }
 }
