@@ -50,6 +50,12 @@ impl Puppet {
         assert_eq!(said, answer, "the answer to '{order}'");
     }
 
+    /// Makes sure that it is recorded: a test of what watching does to it would be empty otherwise.
+    pub fn must_be_recorded(&self, place: &Place) {
+        let recordings = place.recordings();
+        assert!(recordings.iter().any(|recording| recording.samples() > 0), "the puppet is not recorded");
+    }
+
     /// Sends it away with this exit code.
     pub fn exit(mut self, code: i32) -> Ended {
         self.process.say(&format!("exit {code}"));

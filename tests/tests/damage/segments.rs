@@ -28,6 +28,7 @@ fn survive(options: &[&str], damage: impl Fn(&Place)) -> Ended {
     let place = Place::new();
     let mut puppet = Puppet::watched(&place, options);
     assert!(puppet.ask("hold 2000 100 9000").starts_with("held 2000 "));
+    puppet.must_be_recorded(&place);
     damage(&place);
     puppet.tell("churn 50000 1000", "churned");
     puppet.tell("hold 1000 4000 4000", "held 1000 4000000");

@@ -60,7 +60,9 @@ fn check(place: impl Fn() -> Place + Sync, options: &[&str]) {
     together(3, &HAZARDS, |hazard| {
         let alone = alone(hazard)?;
         let options = [&["--quiet"], options].concat();
-        let watched = place().watch(&options, &words(&target(hazard.program), hazard.arguments)).ended;
+        let run = place().watch(&options, &words(&target(hazard.program), hazard.arguments));
+        ensure(!run.report().processes().is_empty(), || "it was not watched".to_owned())?;
+        let watched = run.ended;
         ensure(watched.stdout == alone.stdout && watched.code == alone.code, || {
             format!("{options:?}: {watched:?} instead of {alone:?}")
         })?;

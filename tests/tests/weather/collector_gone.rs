@@ -16,6 +16,7 @@ fn the_program_goes_on_without_its_collector() {
         let place = Place::new();
         let mut puppet = Puppet::watched(&place, options);
         puppet.tell("hold 1000 4000 4000", "held 1000 4000000");
+        puppet.must_be_recorded(&place);
         puppet.process.signal(Signal::SIGKILL);
         assert_eq!(puppet.process.wait(), 128 + 9);
 

@@ -16,6 +16,7 @@ fn the_program_goes_on_without_its_session() {
             let place = Place::new();
             let mut puppet = Puppet::watched(&place, options);
             puppet.tell("hold 1000 4000 4000", "held 1000 4000000");
+            puppet.must_be_recorded(&place);
             let session = place.session();
             let doomed = if whole_folder { session.parent().expect("a folder") } else { &session };
             fs::remove_dir_all(doomed).expect("removed");
