@@ -70,7 +70,7 @@ portable: ## Build the interposer without assembly entry points, as for other ar
 
 .PHONY: product
 product: build ## Tests of the whole product: real programs under the release build
-	cargo test $(LOCKED) -p memguard-tests --no-fail-fast
+	MEMGUARD_REQUIRE_ALL=1 cargo test $(LOCKED) -p memguard-tests --no-fail-fast
 
 .PHONY: loom
 loom: ## Check the lock-free tables and the ring over all interleavings
