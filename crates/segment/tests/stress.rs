@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const WRITERS: u64 = 3;
-const ROUNDS: u64 = 60_000;
+const ROUNDS: u64 = 20_000;
 const SMALL: Capacities = Capacities { live_buckets: 2, stacks: 64, frames: 256, modules: 1, ring_slots: 8 };
 
 fn words() -> Vec<AtomicU64> {
