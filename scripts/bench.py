@@ -411,7 +411,8 @@ def wait_for_port(process: subprocess.Popen, port: int, variant: Variant) -> Non
 def quiet(command: list[str], workload: Workload) -> None:
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
     if ended.returncode != 0:
-        raise BenchError(f"the client of {workload.name} ended with {ended.returncode}")
+        said = (ended.stderr + ended.stdout).decode(errors="replace").strip().splitlines()
+        raise BenchError(f"the client of {workload.name} ended with {ended.returncode}: {said[-1] if said else 'no message'}")
 
 
 def tree(root: int) -> list[int]:
