@@ -21,7 +21,8 @@ struct Taken(&'static Buffer);
 
 impl Buffer {
     fn take(&'static self) -> Option<Taken> {
-        (!self.busy.swap(true, Ordering::Acquire)).then_some(Taken(self))
+        // Made only where the flag was ours to take: dropping another one would take it from its owner.
+        if self.busy.swap(true, Ordering::Acquire) { None } else { Some(Taken(self)) }
     }
 }
 
@@ -88,8 +89,14 @@ fn scan(mut visit: impl FnMut(&Line<'_>) -> bool) {
             }
             from += length + 1;
         }
-        buffer.copy_within(from.min(filled)..filled, 0);
-        kept = filled - from.min(filled);
+        let rest = from.min(filled);
+        kept = filled - rest;
+        for i in 0..kept {
+            let byte = buffer.get(rest + i).copied().unwrap_or(0);
+            if let Some(to) = buffer.get_mut(i) {
+                *to = byte;
+            }
+        }
         if kept == buffer.len() {
             kept = 0;
         }
