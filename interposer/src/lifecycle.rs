@@ -28,8 +28,6 @@ pub struct Attached {
     pub modules: ModuleSet,
     /// Working memories for walks.
     pub pool: Pool,
-    /// Seed of the threads' random numbers.
-    pub seed: u64,
     origin_ns: u64,
 }
 
@@ -199,8 +197,7 @@ fn attach_alone() -> Option<()> {
     let n = proc_self::read(c"/proc/self/cmdline", &mut text);
     segment.set_command(text.get(..n).unwrap_or_default());
 
-    let seed = origin_ns ^ pid.rotate_left(40);
-    let state = Attached { segment, modules: ModuleSet::new(), pool: Pool::new(), seed, origin_ns };
+    let state = Attached { segment, modules: ModuleSet::new(), pool: Pool::new(), origin_ns };
     // SAFETY: this thread holds ATTACHING; nobody reads until ATTACHED is set. What a fork child overwrites here
     // leaks its parent's working memories, which is bounded by the depth of forks.
     let attached = unsafe { (*ATTACHED_STATE.0.get()).write(state) };

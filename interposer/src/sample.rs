@@ -8,7 +8,7 @@
 use crate::errno::KeepErrno;
 use crate::lifecycle::{self, Attached, Standing};
 use crate::thread::{self, Thread};
-use crate::{book, loader, real, stack};
+use crate::{book, clock, loader, real, session, stack};
 use core::ffi::{c_int, c_void};
 use memguard_sampling::{inclusion_probability, next_gap_bytes};
 use memguard_segment::{HeaderWord, Loss, Record};
@@ -34,14 +34,25 @@ fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
     if (thread.countdown as i64) > 0 {
         return;
     }
-    let attached = match lifecycle::standing() {
-        Standing::Attached(attached) => attached,
-        Standing::Attachable => match lifecycle::attach() {
-            Some(attached) => attached,
-            None => return thread.countdown = SOON_BYTES,
-        },
+    let (interval_bytes, attached) = match lifecycle::standing() {
+        Standing::Attached(attached) => {
+            (attached.segment.get(HeaderWord::SampleIntervalBytes), Some(attached))
+        }
+        Standing::Attachable => (session::settings().sample_interval_bytes, None),
         Standing::Early => return thread.countdown = SOON_BYTES,
         Standing::Off => return thread.countdown = NEVER,
+    };
+    if !thread.armed {
+        // A new thread: its first countdown starts with this allocation.
+        arm(thread, interval_bytes);
+        thread.countdown = thread.countdown.wrapping_sub(size_bytes as u64);
+        if (thread.countdown as i64) > 0 {
+            return;
+        }
+    }
+    // Only now, with a sample due: a process that allocates little never pays for a segment.
+    let Some(attached) = attached.or_else(lifecycle::attach) else {
+        return thread.countdown = SOON_BYTES;
     };
     if thread.busy_sp != 0 && sp <= thread.busy_sp && thread.reentries < REENTRIES_MAX {
         // A signal handler that interrupted our slow path, which lies above us on the stack and will set the
@@ -54,31 +65,24 @@ fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
     thread.busy_sp = sp;
     thread.reentries = 0;
     let started_ns = attached.now_ns();
-    let interval_bytes = attached.segment.get(HeaderWord::SampleIntervalBytes);
-    let due = if thread.armed {
-        true
-    } else {
-        // A new thread: its first countdown starts with this allocation.
-        arm(attached, thread, interval_bytes);
-        thread.countdown = thread.countdown.wrapping_sub(size_bytes as u64);
-        (thread.countdown as i64) <= 0
-    };
-    if due {
-        if !address.is_null() {
-            record(attached, thread, address, size_bytes as u64, sp, fp, started_ns);
-        }
-        // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
-        thread.interval_bytes = interval_bytes;
-        thread.countdown = next_gap_bytes(&mut thread.rng, interval_bytes);
+    if !thread.counted {
+        thread.counted = true;
+        attached.segment.add(HeaderWord::Threads, 1);
     }
+    if !address.is_null() {
+        record(attached, thread, address, size_bytes as u64, sp, fp, started_ns);
+    }
+    // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
+    thread.interval_bytes = interval_bytes;
+    thread.countdown = next_gap_bytes(&mut thread.rng, interval_bytes);
     attached.segment.add(HeaderWord::HookNs, attached.now_ns().saturating_sub(started_ns));
     thread.busy_sp = 0;
 }
 
-fn arm(attached: &Attached, thread: &mut Thread, interval_bytes: u64) {
+/// Draws a thread's first countdown.
+fn arm(thread: &mut Thread, interval_bytes: u64) {
     thread.number = Thread::next_number();
-    attached.segment.add(HeaderWord::Threads, 1);
-    let seed = attached.seed ^ (u64::from(thread.number) << 32) ^ core::ptr::from_mut(thread) as u64;
+    let seed = clock::monotonic_ns() ^ (u64::from(thread.number) << 32) ^ core::ptr::from_mut(thread) as u64;
     thread.rng = memguard_sampling::Rng::from_seed(seed);
     thread.interval_bytes = interval_bytes;
     thread.countdown = next_gap_bytes(&mut thread.rng, interval_bytes);

@@ -28,6 +28,8 @@ pub struct Thread {
     pub number: u32,
     /// Whether the fields above are set up.
     pub armed: bool,
+    /// Whether the segment knows of the thread.
+    pub counted: bool,
 }
 
 static THREADS: AtomicU32 = AtomicU32::new(0);
@@ -103,6 +105,7 @@ mod place {
                 parachute: 0,
                 number: 0,
                 armed: false,
+                counted: false,
             })
         };
     }

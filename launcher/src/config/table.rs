@@ -111,9 +111,9 @@ pub const KEYS: &[Key] = &[
         option: Some("overhead-budget"),
         value_name: "SHARE",
         kind: Kind::OptionalShare { min: 0.000_1, set: |to, share| to.overhead_budget = share },
-        default: "0.01",
+        default: "none",
         aggressive: "none",
-        help: "Share of the program's CPU time that watching may cost before sampling becomes rarer",
+        help: "Share of the program's CPU time that watching may cost before sampling becomes rarer; growth is judged less surely after such a change",
     },
     Key {
         name: "live_objects",
