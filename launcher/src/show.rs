@@ -77,9 +77,11 @@ pub fn list(store: &Store) -> Result<()> {
                     (None, false) => "cut off".to_owned(),
                 };
                 let report = store.open(&entry.id).ok().and_then(|session| read(&session).ok());
+                let watched = report.as_ref().is_some_and(|report| !report.processes.is_empty());
                 let findings = report.map_or_else(
                     || "no report".to_owned(),
                     |report| match filter(report, memguard_report::MIN_CONFIDENCE_DEFAULT).findings.len() {
+                        _ if !watched => "unwatched".to_owned(),
                         0 => "clean".to_owned(),
                         1 => "1 leak".to_owned(),
                         n => format!("{n} leaks"),
