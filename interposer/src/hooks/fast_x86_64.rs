@@ -1,4 +1,4 @@
-//! Interposer, hooks of the malloc family for x86-64: four instructions, then a jump to the real function, so that
+//! Interposer, hooks of the malloc family for x86-64: four instructions, the last a jump to the real function, so that
 //! the real function returns straight to the program and sees nothing of us.
 //!
 //! Allocation: subtract the size from the thread's countdown; "below or equal" (unsigned borrow, or exactly zero)
