@@ -5,5 +5,5 @@
 mod clock;
 mod stat;
 
-pub use clock::thread_cpu_ns;
+pub use clock::{monotonic_ns, thread_cpu_ns};
 pub use stat::{Identity, Stat};

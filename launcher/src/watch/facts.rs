@@ -13,6 +13,11 @@ const CONFIDENCE_STORED_MIN: f64 = 0.05;
 /// CPU times below this are too short to divide by, in ns.
 const CPU_NS_MIN: u64 = 50_000_000;
 
+/// Now, in seconds since 1970.
+pub fn unix_time_s() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
 impl Watch {
     /// The facts as they are now.
     pub fn facts(&mut self, session: SessionInput) -> ReportInput {
@@ -31,7 +36,7 @@ impl Watch {
             }
         }
         ReportInput {
-            created_at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+            created_at: unix_time_s(),
             usd_per_gb_hour: self.usd_per_gb_hour,
             session,
             processes,

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use memguard_collect::{OpenError, ProcessReader};
 use memguard_detect::{Finding, Verdicts};
-use memguard_inspect::{Identity, Stat};
+use memguard_inspect::{Identity, Stat, monotonic_ns};
 use memguard_model::{ProcessModel, StackId};
 use memguard_report::{Exit, ProcessInput, StackCounts};
 use memguard_symbolize::ModuleRef;
-use nix::time::{ClockId, clock_gettime};
 
+use super::facts::unix_time_s;
 use super::governor::Governor;
 use super::sites::{ProcessSites, Sites};
 use crate::spawn::ProgramExit;
@@ -115,7 +115,7 @@ impl Watched {
 
     /// Looks at the process. `exit` tells that it has ended and how.
     pub fn look(&mut self, sites: &mut Sites, exit: Option<ProgramExit>) {
-        if !self.is_active() {
+        if self.is_over() || !self.is_active() {
             return;
         }
         let stat = self.stat().filter(|_| exit.is_none());
@@ -130,7 +130,7 @@ impl Watched {
     fn look_at(&mut self, sites: &mut Sites, stat: Option<Stat>, exit: Option<ProgramExit>) {
         let Some(reader) = &mut self.reader else { return };
         let is_over = stat.is_none();
-        let mut reading = reader.read(clock_ns(ClockId::CLOCK_MONOTONIC), is_over);
+        let mut reading = reader.read(monotonic_ns(), is_over);
         reading.rss_bytes = stat.map(|stat| stat.rss_bytes);
         let stacks = reading.totals.iter().map(|totals| totals.stack);
         self.sites.learn(stacks.chain(reading.live.iter().flatten().map(|s| s.stack)), reader, sites);
@@ -185,7 +185,7 @@ impl Watched {
     /// Keeps what the report needs and gives the segment back.
     fn retire(&mut self, exit: Option<ProgramExit>) {
         self.refresh();
-        self.facts.ended_at = Some(clock_ns(ClockId::CLOCK_REALTIME) as f64 / 1e9);
+        self.facts.ended_at = Some(unix_time_s());
         self.facts.exit = exit.map(|exit| match exit {
             ProgramExit::Code(code) => Exit { code: Some(code.into()), signal: None },
             ProgramExit::Signal(signal) => Exit { code: None, signal: Some(signal) },
@@ -221,8 +221,4 @@ fn account(facts: &mut ProcessInput, stat: &Stat) {
     }
     facts.rss_last_bytes = stat.rss_bytes;
     facts.rss_peak_bytes = facts.rss_peak_bytes.max(stat.rss_bytes);
-}
-
-fn clock_ns(clock: ClockId) -> u64 {
-    clock_gettime(clock).map_or(0, |t| (t.tv_sec() as u64) * 1_000_000_000 + t.tv_nsec() as u64)
 }
