@@ -2,7 +2,9 @@
 //! In: [`Reading`]s and the mapping from stacks to sites. Out: queries for detectors.
 
 use crate::history::{History, Point};
+use crate::holding::ResourceReading;
 use crate::reading::{LiveSample, Reading, SiteId, StackId};
+use crate::resources::Resources;
 use crate::site::{Site, SiteTotals};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -58,6 +60,7 @@ pub struct ProcessModel {
     cpu_ns: Option<u64>,
     sites: BTreeMap<SiteId, Site>,
     history: History<ProcessPoint>,
+    resources: Resources,
     losses: Losses,
 }
 
@@ -95,6 +98,17 @@ impl ProcessModel {
     /// [`ProcessModel::absorb`]. Optional: it lets detectors tell a batch program at work from a service.
     pub fn absorb_cpu(&mut self, cpu_ns: u64) {
         self.cpu_ns = Some(cpu_ns);
+    }
+
+    /// Takes in one look at what the process holds beside memory; `site_of` as for [`ProcessModel::absorb`].
+    pub fn absorb_resources(&mut self, reading: &ResourceReading, site_of: &dyn Fn(StackId) -> SiteId) {
+        self.now_ns = self.now_ns.max(reading.at_ns);
+        self.resources.absorb(reading, site_of);
+    }
+
+    /// What the process holds beside memory.
+    pub fn resources(&self) -> &Resources {
+        &self.resources
     }
 
     fn absorb_totals(&mut self, reading: &Reading, site_of: &dyn Fn(StackId) -> SiteId) {

@@ -20,6 +20,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod class;
 pub mod control;
 mod layout;
 mod live_table;
@@ -34,6 +35,7 @@ mod stacks;
 mod text;
 mod totals;
 
+pub use class::{Class, Family};
 pub use layout::{Capacities, HEADER_WORDS, Layout, MAGIC, VERSION};
 pub use live_table::{LiveTable, Record};
 pub use losses::{Loss, Losses};
