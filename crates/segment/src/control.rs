@@ -20,9 +20,11 @@ pub const SEGMENT_SUFFIX: &str = ".segment";
 const VERSION: usize = 1;
 const SAMPLE_INTERVAL: usize = 2;
 const FIRST: usize = 3;
-const OTHERS: usize = 8;
-const FIRST_TAKEN: usize = 13;
-const REFUSED: usize = 16;
+const OTHERS: usize = FIRST + Capacities::COUNT;
+const FIRST_TAKEN: usize = OTHERS + Capacities::COUNT;
+const REFUSED: usize = 24;
+
+const _: () = assert!(FIRST_TAKEN < REFUSED && REFUSED + Refusal::ALL.len() <= WORDS);
 
 /// Why a process of the session has no segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +74,7 @@ impl<'a> Control<'a> {
         control.store(VERSION, crate::VERSION);
         control.store(SAMPLE_INTERVAL, settings.sample_interval_bytes);
         for (at, c) in [(FIRST, settings.first), (OTHERS, settings.others)] {
-            for (i, n) in
-                [c.live_buckets, c.stacks, c.frames, c.modules, c.ring_slots].into_iter().enumerate()
-            {
+            for (i, n) in c.as_array().into_iter().enumerate() {
                 control.store(at + i, n as u64);
             }
         }
@@ -102,13 +102,7 @@ impl<'a> Control<'a> {
     pub fn settings(&self) -> Option<Settings> {
         let capacities = |at: usize| {
             let n = |i: usize| usize::try_from(self.load(at + i)).unwrap_or(usize::MAX);
-            let c = Capacities {
-                live_buckets: n(0),
-                stacks: n(1),
-                frames: n(2),
-                modules: n(3),
-                ring_slots: n(4),
-            };
+            let c = Capacities::from_array(core::array::from_fn(n));
             c.is_valid().then_some(c)
         };
         Some(Settings {

@@ -4,7 +4,7 @@
 //! 64-bit atomic word: the process writes, the collector reads, and no bit pattern can break either.
 //!
 //! ```text
-//! header | losses | ring control | modules | stacks | frames | totals | live table | ring slots
+//! header | losses | ring control | modules | stacks | frames | totals | live table | ring slots | descriptors | objects
 //! ```
 //!
 //! Guarantees
@@ -22,12 +22,14 @@ extern crate std;
 
 mod class;
 pub mod control;
+mod descriptors;
 mod layout;
 mod live_table;
 mod losses;
 #[cfg(loom)]
 pub mod model;
 mod modules;
+mod object;
 mod primitive;
 mod ring;
 mod segment;
@@ -36,10 +38,12 @@ mod text;
 mod totals;
 
 pub use class::{Class, Family};
+pub use descriptors::{BeyondTable, Descriptor, DescriptorTable};
 pub use layout::{Capacities, HEADER_WORDS, Layout, MAGIC, VERSION};
-pub use live_table::{LiveTable, Record};
+pub use live_table::{Entry, LiveTable, PAYLOAD_WORDS, Record, Table};
 pub use losses::{Loss, Losses};
 pub use modules::{BUILD_ID_BYTES_MAX, Module, ModuleInfo, ModuleTable, PATH_BYTES_MAX};
+pub use object::{Object, ObjectTable};
 pub use primitive::AtomicU64;
 pub use ring::{Dropped, Event, EventKind, Next, Ring, SLOT_WORDS};
 pub use segment::{HeaderWord, Invalid, Segment, State};

@@ -1,5 +1,6 @@
-//! Segment: the sampled objects that are alive now. The truth about what the process holds.
-//! In: the interposer (insert after the real malloc, remove before the real free, from any thread, also
+//! Segment: the objects that are alive now. The truth about what the process holds. Two tables of this make: sampled
+//! blocks ([`Record`], by address) and everything else that has a handle but no number ([`crate::Object`]).
+//! In: the interposer (insert after the call that makes it, remove before the call that ends it, from any thread, also
 //! from signal handlers). Out: the collector, which copies it while it changes.
 //!
 //! Lock-free open addressing in buckets of one cache line: a meta word and seven addresses. An object lives
@@ -13,13 +14,14 @@
 
 use crate::Words;
 use crate::primitive::{Ordering, fence};
+use core::marker::PhantomData;
 
 /// Objects in a bucket.
 pub(crate) const BUCKET_OBJECTS: usize = 7;
 /// Words of a bucket: the meta word and the addresses; one cache line.
 pub(crate) const BUCKET_WORDS: usize = 1 + BUCKET_OBJECTS;
 /// Words of what is known of an object beside its address.
-pub(crate) const PAYLOAD_WORDS: usize = 3;
+pub const PAYLOAD_WORDS: usize = 3;
 /// How many buckets an object may be away from home.
 const PROBE_BUCKETS_MAX: usize = 16;
 /// How often a reader tries again to copy a slot that changes; then the object counts as in flux.
@@ -30,6 +32,16 @@ const EMPTY: u64 = 0;
 const BUSY: u64 = 1;
 const OVERFLOW_MASK: u64 = 0xFFFF_FFFF;
 const VERSION_ONE: u64 = 1 << 32;
+
+/// What a table holds: a key and three words.
+pub trait Entry: Sized {
+    /// The key. Never 0 or 1; its low four bits carry nothing.
+    fn key(&self) -> u64;
+    /// Everything else.
+    fn words(&self) -> [u64; PAYLOAD_WORDS];
+    /// The other way round, for any words.
+    fn from_words(key: u64, words: [u64; PAYLOAD_WORDS]) -> Self;
+}
 
 /// A sampled live object.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,23 +58,49 @@ pub struct Record {
     pub p: f32,
 }
 
+impl Entry for Record {
+    fn key(&self) -> u64 {
+        self.address
+    }
+
+    fn words(&self) -> [u64; PAYLOAD_WORDS] {
+        [self.size_bytes, self.born_ns, u64::from(self.stack) << 32 | u64::from(self.p.to_bits())]
+    }
+
+    fn from_words(address: u64, [size_bytes, born_ns, packed]: [u64; PAYLOAD_WORDS]) -> Self {
+        Self { address, size_bytes, born_ns, stack: (packed >> 32) as u32, p: f32::from_bits(packed as u32) }
+    }
+}
+
 /// No bucket within reach has room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
 /// The table. See the module's documentation.
-#[derive(Debug, Clone, Copy)]
-pub struct LiveTable<'a> {
+#[derive(Debug)]
+pub struct Table<'a, E> {
     buckets: Words<'a>,
     payloads: Words<'a>,
     /// Number of buckets, a power of two; 0 where there is no memory for them.
     count: usize,
+    _entry: PhantomData<fn() -> E>,
 }
 
-impl<'a> LiveTable<'a> {
+/// Sampled blocks.
+pub type LiveTable<'a> = Table<'a, Record>;
+
+impl<E> Clone for Table<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Table<'_, E> {}
+
+impl<'a, E: Entry> Table<'a, E> {
     /// A table over `buckets` (a power of two of [`BUCKET_WORDS`]) and as many payloads.
     pub(crate) fn new(buckets: Words<'a>, payloads: Words<'a>) -> Self {
-        Self { buckets, payloads, count: buckets.len() / BUCKET_WORDS }
+        Self { buckets, payloads, count: buckets.len() / BUCKET_WORDS, _entry: PhantomData }
     }
 
     /// Number of objects there is room for.
@@ -90,8 +128,8 @@ impl<'a> LiveTable<'a> {
     }
 
     /// Adds an object. Its address must not be in the table; a caller that cannot know removes it first.
-    pub fn insert(&self, record: &Record) -> Result<(), Full> {
-        let home = self.home(record.address);
+    pub fn insert(&self, entry: &E) -> Result<(), Full> {
+        let home = self.home(entry.key());
         for distance in 0..PROBE_BUCKETS_MAX.min(self.count) {
             let Some((meta, slots)) = self.bucket(home + distance).and_then(<[_]>::split_first) else {
                 return Err(Full);
@@ -109,9 +147,9 @@ impl<'a> LiveTable<'a> {
                 meta.fetch_add(VERSION_ONE, Ordering::Release);
                 // Raised before the payload changes: matched by the fence in `read_slot`.
                 fence(Ordering::Release);
-                store_payload(payload, record);
+                store_payload(payload, entry.words());
                 // Matched by the acquire loads in `remove` and `read_slot`.
-                slot.store(record.address, Ordering::Release);
+                slot.store(entry.key(), Ordering::Release);
                 return Ok(());
             }
             meta.fetch_add(1, Ordering::Relaxed);
@@ -130,7 +168,7 @@ impl<'a> LiveTable<'a> {
     }
 
     /// Removes the object at `address` and returns what was known of it, or `None` if it is not here.
-    pub fn remove(&self, address: u64) -> Option<Record> {
+    pub fn remove(&self, address: u64) -> Option<E> {
         if address <= BUSY {
             return None;
         }
@@ -142,12 +180,12 @@ impl<'a> LiveTable<'a> {
                 if slot.load(Ordering::Acquire) != address {
                     continue;
                 }
-                let record = load_payload(self.payload(home + distance, i)?, address);
+                let entry = E::from_words(address, load_payload(self.payload(home + distance, i)?));
                 // Fails only if the program frees the same object twice at the same time. Release: the
                 // payload was read before the slot can be claimed again.
                 slot.compare_exchange(address, EMPTY, Ordering::Release, Ordering::Relaxed).ok()?;
                 self.unpass(home, distance);
-                return Some(record);
+                return Some(entry);
             }
             if meta.load(Ordering::Relaxed) & OVERFLOW_MASK == 0 {
                 return None;
@@ -158,17 +196,17 @@ impl<'a> LiveTable<'a> {
 
     /// Calls `visit` with a copy of every object. Objects that come or go meanwhile may be missed; no copy
     /// ever mixes two objects. Safe on any bytes.
-    pub fn for_each(&self, mut visit: impl FnMut(Record)) {
+    pub fn for_each(&self, mut visit: impl FnMut(E)) {
         for bucket in 0..self.count {
             for slot in 0..BUCKET_OBJECTS {
-                if let Some(record) = self.read_slot(bucket, slot) {
-                    visit(record);
+                if let Some(entry) = self.read_slot(bucket, slot) {
+                    visit(entry);
                 }
             }
         }
     }
 
-    fn read_slot(&self, bucket: usize, slot: usize) -> Option<Record> {
+    fn read_slot(&self, bucket: usize, slot: usize) -> Option<E> {
         let (meta, slots) = self.bucket(bucket)?.split_first()?;
         let slot_word = slots.get(slot)?;
         for _ in 0..READ_TRIES {
@@ -178,35 +216,25 @@ impl<'a> LiveTable<'a> {
             if address <= BUSY {
                 return None;
             }
-            let record = load_payload(self.payload(bucket, slot)?, address);
+            let words = load_payload(self.payload(bucket, slot)?);
             // The loads above are done before the checks below.
             fence(Ordering::Acquire);
             if slot_word.load(Ordering::Relaxed) == address && meta.load(Ordering::Relaxed) >> 32 == before {
-                return Some(record);
+                return Some(E::from_words(address, words));
             }
         }
         None
     }
 }
 
-fn store_payload(payload: Words<'_>, record: &Record) {
-    let words =
-        [record.size_bytes, record.born_ns, u64::from(record.stack) << 32 | u64::from(record.p.to_bits())];
+fn store_payload(payload: Words<'_>, words: [u64; PAYLOAD_WORDS]) {
     for (to, from) in payload.iter().zip(words) {
         to.store(from, Ordering::Relaxed);
     }
 }
 
-fn load_payload(payload: Words<'_>, address: u64) -> Record {
-    let word = |i: usize| payload.get(i).map_or(0, |w| w.load(Ordering::Relaxed));
-    let packed = word(2);
-    Record {
-        address,
-        size_bytes: word(0),
-        born_ns: word(1),
-        stack: (packed >> 32) as u32,
-        p: f32::from_bits(packed as u32),
-    }
+fn load_payload(payload: Words<'_>) -> [u64; PAYLOAD_WORDS] {
+    core::array::from_fn(|i| payload.get(i).map_or(0, |w| w.load(Ordering::Relaxed)))
 }
 
 #[cfg(all(test, not(loom)))]

@@ -33,11 +33,17 @@ pub enum Loss {
     Reentered,
     /// An event's slot was taken away by the collector because its writer did not finish.
     EventAbandoned,
+    /// A descriptor's number is beyond the table: the kernel knows of it, its stack is not kept.
+    DescriptorTableFull,
+    /// The object table had no room: a timer, thread, child, mapping or registration is not tracked.
+    ObjectTableFull,
+    /// A descriptor's number or an object's handle was given out again though no end was seen.
+    CloseMissed,
 }
 
 impl Loss {
     /// Every cause with its name in reports.
-    pub const ALL: [(Self, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str); 14] = [
         (Self::RingFull, "ring_full"),
         (Self::LiveTableFull, "live_table_full"),
         (Self::StackTableFull, "stack_table_full"),
@@ -49,6 +55,9 @@ impl Loss {
         (Self::FreeMissed, "free_missed"),
         (Self::Reentered, "reentered"),
         (Self::EventAbandoned, "event_abandoned"),
+        (Self::DescriptorTableFull, "descriptor_table_full"),
+        (Self::ObjectTableFull, "object_table_full"),
+        (Self::CloseMissed, "close_missed"),
     ];
 }
 

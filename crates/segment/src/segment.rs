@@ -1,14 +1,16 @@
 //! Segment: one process's shared memory as a whole. In: the words of a mapped file. Out: its parts.
 
+use crate::descriptors::DescriptorTable;
 use crate::layout::{Capacities, HEADER_WORDS, Layout, MAGIC, VERSION};
 use crate::live_table::LiveTable;
 use crate::losses::Losses;
 use crate::modules::ModuleTable;
+use crate::object::ObjectTable;
 use crate::primitive::Ordering;
 use crate::ring::Ring;
 use crate::stacks::StackTable;
 use crate::totals::TotalsTable;
-use crate::{Words, losses, modules, ring, stacks, text, totals};
+use crate::{Words, descriptors, losses, modules, ring, stacks, text, totals};
 
 /// The named words of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,10 @@ pub enum HeaderWord {
     Modules,
     /// See [`Capacities`].
     RingSlots,
+    /// See [`Capacities`].
+    Descriptors,
+    /// See [`Capacities`].
+    ObjectBuckets,
     /// Life cycle, see [`State`].
     State,
     /// Process id as the process sees it.
@@ -51,6 +57,17 @@ pub enum HeaderWord {
     /// Time of the latest event on the process clock, in ns.
     LastEventNs,
 }
+
+/// The words that hold the capacities, in the order of [`Capacities::as_array`].
+const CAPACITIES: [HeaderWord; Capacities::COUNT] = [
+    HeaderWord::LiveBuckets,
+    HeaderWord::Stacks,
+    HeaderWord::Frames,
+    HeaderWord::Modules,
+    HeaderWord::RingSlots,
+    HeaderWord::Descriptors,
+    HeaderWord::ObjectBuckets,
+];
 
 /// Where the texts lie in the header: exe path, then command line.
 const EXE: usize = 64;
@@ -112,12 +129,9 @@ impl<'a> Segment<'a> {
     /// Makes a segment of fresh zeroed words; `None` if there are too few for the layout.
     pub fn format(words: Words<'a>, layout: &Layout) -> Option<Self> {
         let segment = Self { words: words.get(..layout.words)?, layout: *layout };
-        let c = layout.capacities;
-        segment.set(HeaderWord::LiveBuckets, c.live_buckets as u64);
-        segment.set(HeaderWord::Stacks, c.stacks as u64);
-        segment.set(HeaderWord::Frames, c.frames as u64);
-        segment.set(HeaderWord::Modules, c.modules as u64);
-        segment.set(HeaderWord::RingSlots, c.ring_slots as u64);
+        for (word, n) in CAPACITIES.into_iter().zip(layout.capacities.as_array()) {
+            segment.set(word, n as u64);
+        }
         segment.set(HeaderWord::Version, VERSION);
         segment.ring().initialise();
         // Last: matched by the acquire load in `open`.
@@ -135,14 +149,8 @@ impl<'a> Segment<'a> {
         if word(HeaderWord::Version) != VERSION {
             return Err(Invalid::Version(word(HeaderWord::Version)));
         }
-        let size = |w: HeaderWord| usize::try_from(word(w)).map_err(|_| Invalid::Capacities);
-        let capacities = Capacities {
-            live_buckets: size(HeaderWord::LiveBuckets)?,
-            stacks: size(HeaderWord::Stacks)?,
-            frames: size(HeaderWord::Frames)?,
-            modules: size(HeaderWord::Modules)?,
-            ring_slots: size(HeaderWord::RingSlots)?,
-        };
+        let size = |w: HeaderWord| usize::try_from(word(w)).unwrap_or(usize::MAX);
+        let capacities = Capacities::from_array(CAPACITIES.map(size));
         let layout = Layout::new(capacities).ok_or(Invalid::Capacities)?;
         let words = words.get(..layout.words).ok_or(Invalid::Truncated)?;
         Ok(Self { words, layout })
@@ -256,6 +264,22 @@ impl<'a> Segment<'a> {
         )
     }
 
+    /// Open descriptors.
+    pub fn descriptors(&self) -> DescriptorTable<'a> {
+        let entries = self.layout.capacities.descriptors * descriptors::ENTRY_WORDS;
+        DescriptorTable::new(self.part(self.layout.descriptors, descriptors::CONTROL_WORDS + entries))
+    }
+
+    /// Everything else that has a handle.
+    pub fn objects(&self) -> ObjectTable<'a> {
+        use crate::live_table::{BUCKET_OBJECTS, BUCKET_WORDS, PAYLOAD_WORDS};
+        let buckets = self.layout.capacities.object_buckets;
+        ObjectTable::new(
+            self.part(self.layout.object_buckets, buckets * BUCKET_WORDS),
+            self.part(self.layout.object_payloads, buckets * BUCKET_OBJECTS * PAYLOAD_WORDS),
+        )
+    }
+
     /// Events.
     pub fn ring(&self) -> Ring<'a> {
         Ring::new(
@@ -272,8 +296,15 @@ mod tests {
     use proptest::prelude::*;
     use std::vec::Vec;
 
-    const SMALL: Capacities =
-        Capacities { live_buckets: 2, stacks: 4, frames: 16, modules: 2, ring_slots: 4 };
+    const SMALL: Capacities = Capacities {
+        live_buckets: 2,
+        stacks: 4,
+        frames: 16,
+        modules: 2,
+        ring_slots: 4,
+        descriptors: 4,
+        object_buckets: 1,
+    };
 
     fn words(n: usize) -> Vec<AtomicU64> {
         (0..n).map(|_| AtomicU64::new(0)).collect()
@@ -325,6 +356,10 @@ mod tests {
 
     pub(crate) fn read_everything(s: &Segment<'_>) {
         s.live().for_each(|_| {});
+        s.objects().for_each(|_| {});
+        for number in 0..s.descriptors().used() {
+            let _ = s.descriptors().get(number);
+        }
         let stacks = s.stacks().unwrap();
         for i in 0..stacks.capacity().min(1 << 12) {
             stacks.for_each_frame(i, |_| {});

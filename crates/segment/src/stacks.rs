@@ -5,6 +5,7 @@
 //! number at once, before the frames are there: nobody waits. Slot 0 is the unknown stack.
 
 use crate::Words;
+use crate::class::Class;
 use crate::primitive::Ordering;
 
 /// Number of the unknown stack.
@@ -16,6 +17,15 @@ pub(crate) const STACK_WORDS: usize = 2;
 /// Words before the table: how much of the arena is used.
 pub(crate) const CONTROL_WORDS: usize = 8;
 const PROBES_MAX: usize = 64;
+
+/// Fields of a stack's place, beside how the walk ended: class, number of frames, first word in the arena.
+const CLASS_SHIFT: u32 = 8;
+const COUNT_SHIFT: u32 = 16;
+const START_SHIFT: u32 = 32;
+/// The place is complete.
+const WRITTEN: u64 = 1 << 63;
+/// Makes one stack's hashes differ between classes; the heap's is the hash itself.
+const CLASS_FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// How a walk ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +67,8 @@ pub struct StackShape {
     pub frames: usize,
     /// How the walk ended; `None` if the frames are not there (yet, or the arena was full).
     pub end: Option<StackEnd>,
+    /// What is made at the end of this stack; `None` if that is not written yet.
+    pub class: Option<Class>,
 }
 
 /// The number was not given.
@@ -103,15 +115,19 @@ impl<'a> StackTable<'a> {
         Some((self.slots.get(start)?, self.slots.get(start + 1)?))
     }
 
-    /// Finds or makes the stack with this hash. `frames` is asked for each frame of a new one.
+    /// Finds or makes the stack with this hash and class: what is made at one place by two doors has two stacks. `frames`
+    /// is asked for each frame of a new one.
     pub fn insert(
         &self,
         hash: u64,
+        class: Class,
         count: usize,
         end: StackEnd,
         frames: impl FnMut(usize) -> Frame,
     ) -> Result<Inserted, Full> {
-        let hash = hash | 1; // 0 marks a free slot
+        // 0 marks a free slot.
+        let count = count.min(0xFFFF);
+        let hash = (hash ^ u64::from(class.code()).wrapping_mul(CLASS_FACTOR)) | 1;
         let start = (hash >> 17) as usize;
         for probe in 0..PROBES_MAX {
             let index = (start + probe) & self.mask();
@@ -123,7 +139,14 @@ impl<'a> StackTable<'a> {
             if seen == 0 {
                 match slot.compare_exchange(0, hash, Ordering::Relaxed, Ordering::Relaxed) {
                     Ok(_) => {
-                        let frames_stored = self.store_frames(place, count, end, frames);
+                        let stored = self.store_frames(count, frames);
+                        let (start, count, end) =
+                            stored.map_or((0, 0, 0), |start| (start, count, end as u64));
+                        let bits =
+                            end | u64::from(class.code()) << CLASS_SHIFT | (count as u64) << COUNT_SHIFT;
+                        // Matched by the acquire load in `place`.
+                        place.store(bits | (start as u64) << START_SHIFT | WRITTEN, Ordering::Release);
+                        let frames_stored = stored.is_some();
                         return Ok(Inserted { stack: index as u32, frames_stored });
                     }
                     Err(other) => seen = other,
@@ -136,29 +159,19 @@ impl<'a> StackTable<'a> {
         Err(Full)
     }
 
-    fn store_frames(
-        &self,
-        place: &crate::AtomicU64,
-        count: usize,
-        end: StackEnd,
-        mut frames: impl FnMut(usize) -> Frame,
-    ) -> bool {
-        let count = count.min(0xFFFF);
+    /// Stores the frames; where they begin in the arena, or `None` if it has no room.
+    fn store_frames(&self, count: usize, mut frames: impl FnMut(usize) -> Frame) -> Option<usize> {
         // Looked at before it is raised and never lowered again: a writer that took its claim back could take back what
         // others have built on. So the counter ends a little beyond the arena, and cannot wrap in a lifetime.
         if self.used.load(Ordering::Relaxed) >= self.arena.len() as u64 {
-            return false;
+            return None;
         }
         let start = self.used.fetch_add(count as u64, Ordering::Relaxed) as usize;
-        let Some(arena) = start.checked_add(count).and_then(|stop| self.arena.get(start..stop)) else {
-            return false;
-        };
+        let arena = start.checked_add(count).and_then(|stop| self.arena.get(start..stop))?;
         for (i, word) in arena.iter().enumerate() {
             word.store(frames(i).0, Ordering::Relaxed);
         }
-        // Matched by the acquire load in `shape`.
-        place.store(end as u64 | (count as u64) << 8 | (start as u64) << 24, Ordering::Release);
-        true
+        Some(start)
     }
 
     /// Whether a stack has this number.
@@ -171,19 +184,24 @@ impl<'a> StackTable<'a> {
         if stack as usize >= self.count {
             return None;
         }
-        // Matched by the release store in `store_frames`.
+        // Matched by the release store in `insert`.
         let place = self.slot(stack as usize)?.1.load(Ordering::Acquire);
+        if place & WRITTEN == 0 {
+            return Some((StackShape { frames: 0, end: None, class: None }, 0));
+        }
         let end = match place & 0xFF {
             1 => Some(StackEnd::Complete),
             2 => Some(StackEnd::Truncated),
             3 => Some(StackEnd::Incomplete),
             _ => None,
         };
-        let frames = if end.is_some() { (place >> 8 & 0xFFFF) as usize } else { 0 };
-        Some((StackShape { frames, end }, (place >> 24) as usize))
+        let frames = if end.is_some() { (place >> COUNT_SHIFT & 0xFFFF) as usize } else { 0 };
+        let class = Class::from_code((place >> CLASS_SHIFT) as u8);
+        let start = (place & !WRITTEN) >> START_SHIFT;
+        Some((StackShape { frames, end, class }, start as usize))
     }
 
-    /// Length and end of a stack; `None` beyond the table.
+    /// Length, end and class of a stack; `None` beyond the table.
     pub fn shape(&self, stack: u32) -> Option<StackShape> {
         self.place(stack).map(|(shape, _)| shape)
     }
@@ -212,23 +230,27 @@ mod tests {
         let (t, a) = (words(CONTROL_WORDS + 8 * STACK_WORDS), words(64));
         let table = StackTable::new(&t, &a).unwrap();
         let frame = |i: usize| Frame::new(2, 0x1000 + i as u64);
-        let first = table.insert(0xABCD_EF01_2345, 3, StackEnd::Complete, frame).unwrap();
-        let again =
-            table.insert(0xABCD_EF01_2345, 3, StackEnd::Complete, |_| panic!("stored twice")).unwrap();
+        let first = table.insert(0xABCD_EF01_2345, Class::Heap, 3, StackEnd::Complete, frame).unwrap();
+        let again = table
+            .insert(0xABCD_EF01_2345, Class::Heap, 3, StackEnd::Complete, |_| panic!("stored twice"))
+            .unwrap();
         assert_eq!(first.stack, again.stack);
         assert_ne!(first.stack, STACK_UNKNOWN);
         let mut frames = Vec::new();
         table.for_each_frame(first.stack, |f| frames.push((f.module(), f.address())));
         assert_eq!(frames, [(2, 0x1000), (2, 0x1001), (2, 0x1002)]);
-        assert_eq!(table.shape(first.stack), Some(StackShape { frames: 3, end: Some(StackEnd::Complete) }));
+        assert_eq!(
+            table.shape(first.stack),
+            Some(StackShape { frames: 3, end: Some(StackEnd::Complete), class: Some(Class::Heap) })
+        );
     }
 
     #[test]
     fn a_full_arena_still_gives_a_number() {
         let (t, a) = (words(CONTROL_WORDS + 8 * STACK_WORDS), words(4));
         let table = StackTable::new(&t, &a).unwrap();
-        let one = table.insert(11 << 17, 4, StackEnd::Complete, |_| Frame(1)).unwrap();
-        let two = table.insert(12 << 17, 4, StackEnd::Complete, |_| Frame(1)).unwrap();
+        let one = table.insert(11 << 17, Class::Heap, 4, StackEnd::Complete, |_| Frame(1)).unwrap();
+        let two = table.insert(12 << 17, Class::Heap, 4, StackEnd::Complete, |_| Frame(1)).unwrap();
         assert!(one.frames_stored && !two.frames_stored);
         assert_ne!(one.stack, two.stack);
         assert_eq!(table.shape(two.stack).unwrap().end, None);
@@ -239,9 +261,9 @@ mod tests {
         let (t, a) = (words(CONTROL_WORDS + 4 * STACK_WORDS), words(64));
         let table = StackTable::new(&t, &a).unwrap();
         for i in 1..=3u64 {
-            table.insert(i << 17, 1, StackEnd::Complete, |_| Frame(1)).unwrap();
+            table.insert(i << 17, Class::Heap, 1, StackEnd::Complete, |_| Frame(1)).unwrap();
         }
-        assert_eq!(table.insert(9 << 17, 1, StackEnd::Complete, |_| Frame(1)), Err(Full));
+        assert_eq!(table.insert(9 << 17, Class::Heap, 1, StackEnd::Complete, |_| Frame(1)), Err(Full));
     }
 
     #[test]
@@ -249,7 +271,7 @@ mod tests {
         assert!(StackTable::new(&[], &[]).is_none());
         let t = words(CONTROL_WORDS);
         let table = StackTable::new(&t, &[]).unwrap();
-        assert_eq!(table.insert(9 << 17, 1, StackEnd::Complete, |_| Frame(1)), Err(Full));
+        assert_eq!(table.insert(9 << 17, Class::Heap, 1, StackEnd::Complete, |_| Frame(1)), Err(Full));
         assert_eq!((table.capacity(), table.exists(0), table.shape(0)), (0, false, None));
     }
 

@@ -90,6 +90,20 @@ impl<'a> TotalsTable<'a> {
         add(LIFETIMES + lifetime_bucket(lifetime_ns), 1);
     }
 
+    /// Counts a birth of something that is not sampled: its sums stand in the counts alone.
+    pub fn count_birth(&self, stack: u32) {
+        let Some(entry) = self.entry(stack) else { return };
+        Self::add(entry, BIRTHS, 1, Ordering::Relaxed);
+    }
+
+    /// Counts the death of what [`TotalsTable::count_birth`] counted.
+    pub fn count_death(&self, stack: u32, lifetime_ns: u64) {
+        let Some(entry) = self.entry(stack) else { return };
+        // Release: as in `death`.
+        Self::add(entry, DEATHS, 1, Ordering::Release);
+        Self::add(entry, LIFETIMES + lifetime_bucket(lifetime_ns), 1, Ordering::Release);
+    }
+
     /// Copies one stack's totals, or `None` beyond the table.
     pub fn get(&self, stack: u32) -> Option<Totals> {
         let entry = self.entry(stack)?;

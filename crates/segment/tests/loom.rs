@@ -8,8 +8,8 @@
 use loom::sync::atomic::Ordering;
 use loom::thread;
 use memguard_segment::{
-    AtomicU64, Dropped, Event, EventKind, Frame, LIFETIME_BUCKETS, LiveTable, ModuleInfo, Next, Record, Ring,
-    SLOT_WORDS, StackEnd, StackTable, model,
+    AtomicU64, Class, Dropped, Event, EventKind, Frame, LIFETIME_BUCKETS, LiveTable, ModuleInfo, Next,
+    Record, Ring, SLOT_WORDS, StackEnd, StackTable, model,
 };
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -485,7 +485,8 @@ fn stacks_same_stack_same_number() {
         let memory = StackMemory::new(4, 4);
         let insert = |memory: &StackMemory| {
             let frames = stack_of(1, 2);
-            let inserted = memory.table().insert(hash(1), 2, StackEnd::Complete, |i| frames[i]).unwrap();
+            let inserted =
+                memory.table().insert(hash(1), Class::Heap, 2, StackEnd::Complete, |i| frames[i]).unwrap();
             // The number may be had before the frames are there, but never half of them.
             let seen = memory.frames(inserted.stack);
             assert!(seen.is_none() || seen == Some(frames), "{seen:?}");
@@ -510,7 +511,7 @@ fn stacks_different_stacks_different_numbers() {
         let memory = StackMemory::new(4, 4);
         let insert = |memory: &StackMemory, i: u64| {
             let frames = stack_of(i, 2);
-            memory.table().insert(hash(i), 2, StackEnd::Complete, |i| frames[i]).unwrap().stack
+            memory.table().insert(hash(i), Class::Heap, 2, StackEnd::Complete, |i| frames[i]).unwrap().stack
         };
         let threads = [1, 2].map(|i| {
             let memory = Arc::clone(&memory);
@@ -532,7 +533,7 @@ fn stacks_a_full_arena_never_gives_the_same_room_twice() {
         let insert = |memory: &StackMemory, i: u64, frames: usize| {
             let inserted = memory
                 .table()
-                .insert(hash(i), frames, StackEnd::Complete, |f| stack_of(i, frames)[f])
+                .insert(hash(i), Class::Heap, frames, StackEnd::Complete, |f| stack_of(i, frames)[f])
                 .unwrap();
             count(&REFUSED, !inserted.frames_stored);
             (inserted.frames_stored, inserted.stack, stack_of(i, frames))

@@ -3,14 +3,22 @@
 #![cfg(not(loom))]
 
 use memguard_segment::{
-    AtomicU64, Capacities, Dropped, Event, EventKind, Frame, Layout, Next, Record, Segment, StackEnd,
+    AtomicU64, Capacities, Class, Dropped, Event, EventKind, Frame, Layout, Next, Record, Segment, StackEnd,
 };
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const WRITERS: u64 = 3;
 const ROUNDS: u64 = 20_000;
-const SMALL: Capacities = Capacities { live_buckets: 2, stacks: 64, frames: 256, modules: 1, ring_slots: 8 };
+const SMALL: Capacities = Capacities {
+    live_buckets: 2,
+    stacks: 64,
+    frames: 256,
+    modules: 1,
+    ring_slots: 8,
+    descriptors: 8,
+    object_buckets: 1,
+};
 
 fn words() -> Vec<AtomicU64> {
     (0..Layout::new(SMALL).unwrap().words).map(|_| AtomicU64::new(0)).collect()
@@ -202,7 +210,8 @@ fn stacks() {
                     // Each thread comes from another side.
                     let hash = ((i * (writer + 1) + round) % 100) << 17 | 1;
                     let frames: Vec<_> = frames_of(hash).collect();
-                    let Ok(inserted) = stacks.insert(hash, frames.len(), StackEnd::Complete, |i| frames[i])
+                    let Ok(inserted) =
+                        stacks.insert(hash, Class::Heap, frames.len(), StackEnd::Complete, |i| frames[i])
                     else {
                         over.store(true, Ordering::Relaxed);
                         continue;

@@ -3,13 +3,21 @@
 
 use memguard_segment::control::{Control, Refusal, Settings};
 use memguard_segment::{
-    AtomicU64, Capacities, Event, EventKind, Frame, HeaderWord, Layout, Loss, ModuleInfo, Record, Segment,
-    StackEnd, control,
+    AtomicU64, Capacities, Class, Descriptor, Event, EventKind, Frame, HeaderWord, Layout, Loss, ModuleInfo,
+    Object, Record, Segment, StackEnd, control,
 };
 use std::sync::atomic::Ordering;
 
 /// The smallest layout with something of everything: one page.
-pub const SMALL: Capacities = Capacities { live_buckets: 1, stacks: 2, frames: 8, modules: 1, ring_slots: 4 };
+pub const SMALL: Capacities = Capacities {
+    live_buckets: 1,
+    stacks: 2,
+    frames: 8,
+    modules: 1,
+    ring_slots: 4,
+    descriptors: 4,
+    object_buckets: 1,
+};
 
 /// Words of these bytes, what is missing of the last one zero.
 pub fn words(bytes: &[u8]) -> Vec<AtomicU64> {
@@ -47,8 +55,12 @@ pub fn segment() -> Vec<u8> {
     };
     let number = segment.modules().add(&module).unwrap();
     let frame = |i: usize| Frame::new(number, 0x1000 + 0x10 * i as u64);
-    let stack =
-        segment.stacks().unwrap().insert(0x1234_5678_9ABC_DEF0, 5, StackEnd::Complete, frame).unwrap().stack;
+    let stack = segment
+        .stacks()
+        .unwrap()
+        .insert(0x1234_5678_9ABC_DEF0, Class::Heap, 5, StackEnd::Complete, frame)
+        .unwrap()
+        .stack;
     for i in 1..=6u64 {
         let (address, born_ns) = (0x7F00_0000_0000 + 64 * i, 1_000 * i);
         let record = Record { address, size_bytes: 48 * i, born_ns, stack, p: 0.25 };
@@ -73,6 +85,17 @@ pub fn segment() -> Vec<u8> {
             segment.ring().pop();
         }
     }
+    for number in 0..3 {
+        let descriptor = Descriptor { class: Some(Class::Socket), stack, born_ns: 5, owner: 0 };
+        segment.descriptors().open(number, &descriptor).unwrap();
+        let class = Some(Class::Thread);
+        let handle = 0x7F00_0000_0700 + 4096 * u64::from(number);
+        let object = Object { class, handle, detail: 0x5555_0000_1000, born_ns: 6, stack, extra: 4242 };
+        segment.objects().insert(&object).unwrap();
+        segment.totals().count_birth(stack);
+    }
+    segment.descriptors().close(1);
+    segment.totals().count_death(stack, 77_000);
     segment.losses().count(Loss::StackTruncated);
     bytes(&words)
 }

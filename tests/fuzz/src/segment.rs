@@ -2,7 +2,8 @@
 //! a segment is done to it: nothing panics, runs on for ever, or gives more than there is room for.
 
 use memguard_segment::{
-    Event, EventKind, Frame, Layout, Loss, ModuleInfo, Next, PATH_BYTES_MAX, Record, Ring, Segment, StackEnd,
+    Class, Descriptor, Event, EventKind, Frame, Layout, Loss, ModuleInfo, Next, Object, PATH_BYTES_MAX,
+    Record, Ring, Segment, StackEnd,
 };
 
 use super::seeds::{SMALL, words};
@@ -54,6 +55,13 @@ pub fn read(segment: &Segment<'_>) {
         objects += 1;
     });
     assert!(objects <= segment.live().capacity());
+    let descriptors = segment.descriptors();
+    assert!(descriptors.used() <= descriptors.capacity());
+    let open = (0..=descriptors.capacity()).filter(|number| descriptors.get(*number).is_some()).count();
+    assert!(open <= descriptors.capacity() as usize);
+    let mut others = 0;
+    segment.objects().for_each(|_| others += 1);
+    assert!(others <= segment.objects().capacity());
     assert!(segment.ring().pending() <= segment.ring().capacity());
 }
 
@@ -101,14 +109,30 @@ fn write(segment: &Segment<'_>) {
         for hash in [1, 1 << 17, u64::MAX] {
             for count in [0, 3, 1 << 20] {
                 if let Ok(inserted) =
-                    stacks.insert(hash, count, StackEnd::Complete, |i| Frame::new(1, i as u64))
+                    stacks.insert(hash, Class::Heap, count, StackEnd::Complete, |i| Frame::new(1, i as u64))
                 {
                     assert!(inserted.stack < stacks.capacity());
                 }
             }
         }
     }
+    let descriptor = Descriptor { class: Some(Class::File), stack: 1, born_ns: 6, owner: 0 };
+    for number in [0, 3, 4, u32::MAX] {
+        segment.descriptors().adopt(number, Class::Stream, 9);
+        if segment.descriptors().open(number, &descriptor).is_ok() {
+            assert_eq!(segment.descriptors().close(number), Some(descriptor));
+        }
+    }
+    let object =
+        Object { class: Some(Class::Mapping), handle: 4096, detail: 1, born_ns: 2, stack: 1, extra: 0 };
+    let key = Object::key_of(Class::Mapping, 4096);
+    let _ = segment.objects().remove(key);
+    if segment.objects().insert(&object).is_ok() {
+        assert!(segment.objects().remove(key).is_none_or(|found| found.handle == 4096));
+    }
     for stack in [0, 1, 2, u32::MAX] {
+        segment.totals().count_birth(stack);
+        segment.totals().count_death(stack, 7);
         segment.totals().birth(stack, 5, 0.5);
         segment.totals().death(stack, 5, 0.5, 7);
     }
