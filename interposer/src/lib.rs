@@ -22,6 +22,7 @@ mod errno;
 mod filter;
 mod heap;
 mod hooks;
+mod ledger;
 mod lifecycle;
 mod loader;
 mod mapping;
@@ -32,7 +33,9 @@ mod real;
 mod sample;
 mod session;
 mod stack;
+mod stack_cache;
 mod sys;
+mod task;
 mod thread;
 
 #[cfg(not(any(feature = "portable", not(target_arch = "x86_64"))))]

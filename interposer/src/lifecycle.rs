@@ -36,6 +36,11 @@ impl Attached {
     pub fn now_ns(&self) -> u64 {
         clock::monotonic_ns().saturating_sub(self.origin_ns)
     }
+
+    /// The same, some milliseconds old at most, for what lives long enough.
+    pub fn about_now_ns(&self) -> u64 {
+        clock::coarse_ns().saturating_sub(self.origin_ns)
+    }
 }
 
 /// Where this process stands.
@@ -60,6 +65,9 @@ static STANDING: AtomicU32 = AtomicU32::new(EARLY);
 /// One page that reads zero in a fork child (`MADV_WIPEONFORK`), whichever system call made the child.
 static ALIVE: AtomicPtr<u64> = AtomicPtr::new(core::ptr::null_mut());
 static FIRST_STACK_END: AtomicU64 = AtomicU64::new(0);
+/// When this process began, on the coarse clock, and how many resources it has made since while it was not attached.
+static BEGAN_NS: AtomicU64 = AtomicU64::new(0);
+static RESOURCES_MADE: AtomicU32 = AtomicU32::new(0);
 
 struct Place<T>(UnsafeCell<MaybeUninit<T>>);
 // SAFETY: written in state EARLY or ATTACHING by the one thread that holds it; read-only in ATTACHED.
@@ -69,6 +77,9 @@ static ATTACHED_STATE: Place<Attached> = Place(UnsafeCell::new(MaybeUninit::unin
 
 /// Longest program path and command line that is looked at, in bytes.
 const TEXT_BYTES_MAX: usize = 4096;
+/// A process that has made so many resources, or is so old when it makes one, is worth a segment.
+const RESOURCES_MADE_MAX: u32 = 32;
+const YOUNG_NS: u64 = 500_000_000;
 /// How many walks can be under way at once.
 const WALKERS: usize = 8;
 
@@ -87,6 +98,8 @@ extern "C" fn start() {
     if STANDING.load(Ordering::Relaxed) != EARLY {
         return;
     }
+    BEGAN_NS.store(clock::coarse_ns(), Ordering::Relaxed);
+    crate::task::learn();
     let session = session::open();
     let standing = if session.is_some() { ATTACHABLE } else { OFF };
     if session.is_some() {
@@ -130,12 +143,31 @@ pub fn standing() -> Standing {
     }
 }
 
+/// The process as it is watched, for a resource that was just made. One that lives long or makes many gets its segment
+/// now, so that a short-lived process never pays for one.
+pub fn attached_for_resource() -> Option<&'static Attached> {
+    match standing() {
+        Standing::Attached(attached) => Some(attached),
+        Standing::Attachable => {
+            let made = RESOURCES_MADE.fetch_add(1, Ordering::Relaxed);
+            let age_ns = clock::coarse_ns().saturating_sub(BEGAN_NS.load(Ordering::Relaxed));
+            (made >= RESOURCES_MADE_MAX || age_ns >= YOUNG_NS).then(attach).flatten()
+        }
+        _ => None,
+    }
+}
+
 /// In a fork child: forget the parent's objects; attach anew when a sample is due. The parent's segment is not
 /// touched, its mapping just stays.
 fn after_fork() -> Standing {
     if STANDING.compare_exchange(ATTACHED, ATTACHING, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         return Standing::Early;
     }
+    BEGAN_NS.store(clock::coarse_ns(), Ordering::Relaxed);
+    RESOURCES_MADE.store(0, Ordering::Relaxed);
+    // SAFETY: the calling thread's own block. Whoever called vfork was the parent.
+    unsafe { (*thread::current()).vforks = 0 };
+    crate::stack_cache::forget();
     filter::clear();
     real::keep_bootstrap_marked();
     private_stack::reset();

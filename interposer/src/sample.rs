@@ -7,11 +7,12 @@
 
 use crate::errno::KeepErrno;
 use crate::lifecycle::{self, Attached, Standing};
+use crate::stack::{self, Here};
 use crate::thread::{self, Thread};
-use crate::{book, clock, loader, real, session, stack};
+use crate::{book, clock, loader, real, session};
 use core::ffi::{c_int, c_void};
 use memguard_sampling::{inclusion_probability, next_gap_bytes};
-use memguard_segment::{HeaderWord, Loss, Record};
+use memguard_segment::{Class, HeaderWord, Loss, Record};
 
 /// A countdown so large that a thread does not come back here; for processes that go unwatched.
 const NEVER: u64 = 1 << 62;
@@ -104,7 +105,7 @@ fn record(
         return;
     }
     attached.segment.add(HeaderWord::Samples, 1);
-    let stack = stack::number(attached, thread, sp, fp);
+    let stack = stack::number(attached, thread, Here::at_entry(sp, fp), Class::Heap);
     book::birth(attached, &Record { address: address as u64, size_bytes, born_ns: now_ns, stack, p });
 }
 

@@ -4,9 +4,10 @@
 use crate::lifecycle::Attached;
 use crate::loader::DynamicLoader;
 use crate::parachute;
+use crate::stack_cache::{self, Answer, Question};
 use crate::sys;
 use crate::thread::{self, Thread};
-use memguard_segment::{FRAME_UNKNOWN_MODULE, Frame, HeaderWord, Loss, STACK_UNKNOWN, StackEnd};
+use memguard_segment::{Class, FRAME_UNKNOWN_MODULE, Frame, HeaderWord, Loss, STACK_UNKNOWN, StackEnd};
 use memguard_unwind::{Registers, StackMemory, Walk, WalkEnd, walk};
 
 const PAGE: u64 = 4096;
@@ -15,18 +16,39 @@ const EXTEND_PAGES_MAX: u64 = 256;
 /// A stack pointer farther below the thread's control block than this is on another stack.
 const STACK_BYTES_MAX: u64 = 64 << 20;
 
-#[cfg(all(not(feature = "portable"), target_arch = "x86_64"))]
-fn caller(sp: u64, fp: u64) -> Registers {
-    let return_address: *const u64 = core::ptr::with_exposed_provenance(sp as usize);
-    // SAFETY: the hook passes its stack pointer, where the call put the return address.
-    Registers { ip: unsafe { return_address.read() }, sp: sp.wrapping_add(8), fp }
+/// Where a hook was called from.
+#[derive(Clone, Copy)]
+pub struct Here {
+    /// Stack pointer at the hook's entry, pointing at the return address; 0 where the hook has no assembly entry.
+    pub sp: u64,
+    /// The caller's frame pointer register.
+    pub fp: u64,
 }
 
-/// Without assembly entry points the walk starts here, in our own code; [`ours_first`] drops those frames.
-#[cfg(not(all(not(feature = "portable"), target_arch = "x86_64")))]
+impl Here {
+    /// Of a hook without an assembly entry: the walk starts in our own code and drops those frames.
+    pub const INSIDE: Self = Self { sp: 0, fp: 0 };
+
+    /// As the assembly entry of a hook gives it; without such entries the stack pointer is merely one nearby.
+    pub const fn at_entry(sp: u64, fp: u64) -> Self {
+        if cfg!(all(not(feature = "portable"), target_arch = "x86_64")) { Self { sp, fp } } else { Self::INSIDE }
+    }
+
+    /// The caller's registers, right after the hook will have returned.
+    fn caller(self) -> Option<Registers> {
+        if self.sp == 0 {
+            return None;
+        }
+        let return_address: *const u64 = core::ptr::with_exposed_provenance(self.sp as usize);
+        // SAFETY: the hook passes its stack pointer, where the call put the return address.
+        Some(Registers { ip: unsafe { return_address.read() }, sp: self.sp.wrapping_add(8), fp: self.fp })
+    }
+}
+
+/// The registers of the function that this is called in.
 #[allow(clippy::inline_always)] // its registers are to be those of the function it is called in
 #[inline(always)]
-fn caller(_sp: u64, _fp: u64) -> Registers {
+fn registers_here() -> Registers {
     let (ip, sp, fp): (u64, u64, u64);
     // SAFETY: copies three registers.
     #[cfg(target_arch = "x86_64")]
@@ -45,26 +67,49 @@ fn caller(_sp: u64, _fp: u64) -> Registers {
 
 /// How many of the innermost frames are our own.
 fn ours_first(attached: &Attached, frames: &[u64]) -> usize {
-    if cfg!(all(not(feature = "portable"), target_arch = "x86_64")) {
-        return 0;
-    }
     let Some(ours) = attached.modules.fixed_at(ours_first as *const () as u64) else { return 0 };
     frames.iter().take_while(|address| (ours.start..ours.end).contains(*address)).count()
 }
 
-/// The number of the calling stack.
+/// The number of the calling stack, at whose end something of this class is made.
 #[inline(never)]
-pub fn number(attached: &Attached, thread: &mut Thread, sp: u64, fp: u64) -> u32 {
+pub fn number(attached: &Attached, thread: &mut Thread, here: Here, class: Class) -> u32 {
+    let registers = here.caller().unwrap_or_else(registers_here);
+    learn_extent(thread, registers.sp);
+    let known =
+        if thread.stack_start <= registers.sp && registers.sp < thread.stack_end { thread.stack_end } else { 0 };
+    let question = Question { registers, stack_end: known, class };
+    let answer = stack_cache::look_up(&question).or_else(|| walked(attached, thread, here, &question));
+    let Some(Answer { stack, end }) = answer else { return STACK_UNKNOWN };
+    // The report says how many samples have which kind of stack; other objects are not samples.
+    if class == Class::Heap {
+        let losses = attached.segment.losses();
+        match end {
+            StackEnd::Complete => attached.segment.add(HeaderWord::StacksComplete, 1),
+            StackEnd::Truncated => losses.count(Loss::StackTruncated),
+            StackEnd::Incomplete => losses.count(Loss::StackIncomplete),
+        }
+    }
+    stack
+}
+
+/// The number under which things of this class are booked whose stack is not known.
+pub fn unknown(attached: &Attached, class: Class) -> u32 {
+    let no_frames = |_| Frame::new(FRAME_UNKNOWN_MODULE, 0);
+    let stacks = attached.segment.stacks();
+    let inserted = stacks.map(|stacks| stacks.insert(0, class, 0, StackEnd::Incomplete, no_frames));
+    inserted.and_then(Result::ok).map_or(STACK_UNKNOWN, |inserted| inserted.stack)
+}
+
+/// Walks the stack and finds its number.
+fn walked(attached: &Attached, thread: &Thread, here: Here, question: &Question) -> Option<Answer> {
     let losses = attached.segment.losses();
     let Some(mut scratch) = attached.pool.lease(thread.number as usize) else {
         losses.count(Loss::UnwinderBusy);
-        return STACK_UNKNOWN;
+        return None;
     };
-    let registers = caller(sp, fp);
-    learn_extent(thread, registers.sp);
-    let known = thread.stack_start.max(registers.sp & !7)..thread.stack_end;
-    let known =
-        if thread.stack_start <= registers.sp && registers.sp < thread.stack_end { known } else { 0..0 };
+    let registers = question.registers;
+    let known = if question.stack_end == 0 { 0..0 } else { registers.sp & !7..question.stack_end };
     // SAFETY: the range lies in the calling thread's own stack, above its stack pointer (see `learn_extent`), and
     // the probe asks the kernel.
     let mut memory = unsafe { StackMemory::new(known.start, known.end, sys::page_is_readable) };
@@ -74,27 +119,19 @@ pub fn number(attached: &Attached, thread: &mut Thread, sp: u64, fp: u64) -> u32
     });
     if walked.frames == 0 {
         losses.count(Loss::StackIncomplete);
-        return STACK_UNKNOWN;
+        return None;
     }
     let end = match walked.end {
-        WalkEnd::Complete => {
-            attached.segment.add(HeaderWord::StacksComplete, 1);
-            StackEnd::Complete
-        }
-        WalkEnd::Truncated => {
-            losses.count(Loss::StackTruncated);
-            StackEnd::Truncated
-        }
-        WalkEnd::Incomplete => {
-            losses.count(Loss::StackIncomplete);
-            StackEnd::Incomplete
-        }
+        WalkEnd::Complete => StackEnd::Complete,
+        WalkEnd::Truncated => StackEnd::Truncated,
+        WalkEnd::Incomplete => StackEnd::Incomplete,
     };
     let frames = scratch.frames.get(..walked.frames).unwrap_or_default();
-    let frames = frames.get(ours_first(attached, frames)..).unwrap_or_default();
-    let Some(stacks) = attached.segment.stacks() else { return STACK_UNKNOWN };
+    let ours = if here.sp == 0 { ours_first(attached, frames) } else { 0 };
+    let theirs = frames.get(ours..).unwrap_or_default();
+    let stacks = attached.segment.stacks()?;
     let encode = |i: usize| {
-        let address = frames.get(i).copied().unwrap_or(0);
+        let address = theirs.get(i).copied().unwrap_or(0);
         // A return address may be the first byte behind a module; the call before it is inside.
         attached
             .modules
@@ -103,15 +140,17 @@ pub fn number(attached: &Attached, thread: &mut Thread, sp: u64, fp: u64) -> u32
                 Frame::new(module.number, address.wrapping_sub(module.bias))
             })
     };
-    if let Ok(inserted) = stacks.insert(walked.hash, frames.len(), end, encode) {
-        if !inserted.frames_stored {
-            losses.count(Loss::FrameArenaFull);
-        }
-        inserted.stack
-    } else {
+    let Ok(inserted) = stacks.insert(walked.hash, question.class, theirs.len(), end, encode) else {
         losses.count(Loss::StackTableFull);
-        STACK_UNKNOWN
+        return None;
+    };
+    if !inserted.frames_stored {
+        losses.count(Loss::FrameArenaFull);
     }
+    let answer = Answer { stack: inserted.stack, end };
+    let slots = scratch.slots.get(..walked.frames).unwrap_or_default();
+    stack_cache::keep(question, frames, slots, answer);
+    Some(answer)
 }
 
 /// Finds out how much of the memory around `sp` belongs to this thread's own stack, a step at a time. glibc puts a

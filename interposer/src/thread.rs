@@ -26,6 +26,11 @@ pub struct Thread {
     pub parachute: usize,
     /// Number of the thread, in order of arming.
     pub number: u32,
+    /// Calls of `vfork` that this thread is in: the child shares this very block until it executes something, and its
+    /// descriptors are not the parent's.
+    pub vforks: u32,
+    /// Resources booked by this thread; now and then one is timed.
+    pub bookings: u32,
     /// Whether the fields above are set up.
     pub armed: bool,
     /// Whether the segment knows of the thread.
@@ -104,6 +109,8 @@ mod place {
                 reentries: 0,
                 parachute: 0,
                 number: 0,
+                vforks: 0,
+                bookings: 0,
                 armed: false,
                 counted: false,
             })
@@ -122,3 +129,9 @@ mod place {
 }
 
 pub use place::{current, thread_pointer};
+
+/// The address of the thread's control block, which is what `pthread_self` gives in glibc.
+pub fn control_block() -> u64 {
+    // SAFETY: takes nothing.
+    unsafe { libc::pthread_self() as u64 }
+}

@@ -2,8 +2,8 @@
 
 use crate::file::SharedFile;
 use crate::live::LiveObjects;
-use memguard_model::{LIFETIME_BUCKETS, LifetimeHistogram, Reading, StackId, StackTotals};
-use memguard_segment::{HeaderWord, Invalid, Layout, Loss, Module, Next, Segment, StackEnd, State};
+use memguard_model::{HoldingTotals, LIFETIME_BUCKETS, LifetimeHistogram, Reading, StackId, StackTotals};
+use memguard_segment::{Class, HeaderWord, Invalid, Layout, Loss, Module, Next, Segment, StackEnd, State};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -63,6 +63,7 @@ pub struct ProcessReader {
     scan_cost: Duration,
     unfinished_since: Option<Instant>,
     corrupt_events: u64,
+    holding_totals: Vec<HoldingTotals>,
 }
 
 impl ProcessReader {
@@ -80,6 +81,7 @@ impl ProcessReader {
             scan_cost: Duration::ZERO,
             unfinished_since: None,
             corrupt_events: 0,
+            holding_totals: Vec::new(),
         })
     }
 
@@ -186,12 +188,14 @@ impl ProcessReader {
         }
         let scanned = self.scan_if_due(lost, is_over);
         let live = (scanned || !self.must_scan).then(|| self.live.all());
-        Reading {
-            at_ns: now_ns.saturating_sub(self.origin_ns()),
-            totals: self.totals(),
-            live,
-            rss_bytes: None,
-        }
+        let (totals, holding_totals) = self.totals();
+        self.holding_totals = holding_totals;
+        Reading { at_ns: now_ns.saturating_sub(self.origin_ns()), totals, live, rss_bytes: None }
+    }
+
+    /// Totals of what is not heap, as of the last [`ProcessReader::read`].
+    pub fn holding_totals(&self) -> &[HoldingTotals] {
+        &self.holding_totals
     }
 
     /// Takes what the ring has; returns the count of all events that never came through it.
@@ -246,27 +250,41 @@ impl ProcessReader {
         true
     }
 
-    fn totals(&self) -> Vec<StackTotals> {
+    /// Totals of every stack that allocated or made something, in one pass: of the heap, and of everything else.
+    fn totals(&self) -> (Vec<StackTotals>, Vec<HoldingTotals>) {
+        let (mut heap, mut others) = (Vec::new(), Vec::new());
         let segment = self.segment();
-        let (Some(stacks), totals) = (segment.stacks(), segment.totals()) else { return Vec::new() };
-        let of = |stack: u32| {
-            let t = totals.get(stack).filter(|t| t.births != 0)?;
+        let (Some(stacks), totals) = (segment.stacks(), segment.totals()) else { return (heap, others) };
+        for stack in (0..stacks.capacity()).filter(|s| *s == 0 || stacks.exists(*s)) {
+            let Some(t) = totals.get(stack).filter(|t| t.births != 0) else { continue };
             let mut lifetimes: LifetimeHistogram = [0; LIFETIME_BUCKETS];
             for (to, from) in lifetimes.iter_mut().zip(t.lifetimes) {
                 *to = u32::try_from(from).unwrap_or(u32::MAX);
             }
-            Some(StackTotals {
-                stack: StackId(stack),
-                births: t.births,
-                deaths: t.deaths,
-                born_count: t.born_count,
-                died_count: t.died_count,
-                born_bytes: t.born_bytes,
-                died_bytes: t.died_bytes,
-                lifetimes,
-            })
-        };
-        (0..stacks.capacity()).filter(|s| *s == 0 || stacks.exists(*s)).filter_map(of).collect()
+            // The unknown stack is the heap's alone. A class that is not written yet will be on the next look.
+            let class = if stack == 0 { Some(Class::Heap) } else { stacks.shape(stack).and_then(|s| s.class) };
+            match class {
+                Some(Class::Heap) => heap.push(StackTotals {
+                    stack: StackId(stack),
+                    births: t.births,
+                    deaths: t.deaths,
+                    born_count: t.born_count,
+                    died_count: t.died_count,
+                    born_bytes: t.born_bytes,
+                    died_bytes: t.died_bytes,
+                    lifetimes,
+                }),
+                Some(class) => others.push(HoldingTotals {
+                    class,
+                    stack: StackId(stack),
+                    births: t.births,
+                    deaths: t.deaths,
+                    lifetimes,
+                }),
+                None => {}
+            }
+        }
+        (heap, others)
     }
 
     /// Number of live objects in the copy.

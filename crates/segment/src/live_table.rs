@@ -167,6 +167,26 @@ impl<'a, E: Entry> Table<'a, E> {
         }
     }
 
+    /// A copy of the object at `address`, or `None` if it is not here. By the thread that may remove it, so that it does
+    /// not change meanwhile.
+    pub fn find(&self, address: u64) -> Option<E> {
+        if address <= BUSY {
+            return None;
+        }
+        let home = self.home(address);
+        for distance in 0..PROBE_BUCKETS_MAX.min(self.count) {
+            let (meta, slots) = self.bucket(home + distance)?.split_first()?;
+            // Matched by the release store in `insert`.
+            if let Some(i) = slots.iter().position(|slot| slot.load(Ordering::Acquire) == address) {
+                return Some(E::from_words(address, load_payload(self.payload(home + distance, i)?)));
+            }
+            if meta.load(Ordering::Relaxed) & OVERFLOW_MASK == 0 {
+                return None;
+            }
+        }
+        None
+    }
+
     /// Removes the object at `address` and returns what was known of it, or `None` if it is not here.
     pub fn remove(&self, address: u64) -> Option<E> {
         if address <= BUSY {
@@ -306,6 +326,7 @@ mod tests {
                         map.insert(address, record(address));
                     }
                 } else {
+                    prop_assert_eq!(table.find(address), map.get(&address).copied());
                     prop_assert_eq!(table.remove(address), map.remove(&address));
                 }
             }

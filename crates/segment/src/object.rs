@@ -14,6 +14,9 @@ const HANDLE_MASK: u64 = (1 << HANDLE_BITS) - 1;
 const HANDLE_SHIFT: u32 = 4;
 const CLASS_SHIFT: u32 = HANDLE_BITS + HANDLE_SHIFT;
 
+/// Bits of a descriptor's number in the handle of a registration.
+const NUMBER_BITS: u32 = HANDLE_BITS / 2;
+
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Object {
@@ -34,6 +37,20 @@ pub struct Object {
 impl Object {
     /// Mark of a thread that nobody has to join.
     pub const DETACHED: u32 = 1 << 31;
+    /// Stands for the kernel's id of a thread where that is not known. Zero means that the thread was over already.
+    pub const NO_TASK: u32 = (1 << 31) - 1;
+
+    /// The handle of a registration of `target` (a descriptor, or a watch) with the instance `instance`.
+    pub const fn registration_handle(instance: u32, target: u32) -> u64 {
+        let mask = (1 << NUMBER_BITS) - 1;
+        (instance as u64 & mask) << NUMBER_BITS | (target as u64 & mask)
+    }
+
+    /// Instance and target of a registration's handle.
+    pub const fn registration(handle: u64) -> (u32, u32) {
+        let mask = (1 << NUMBER_BITS) - 1;
+        ((handle >> NUMBER_BITS & mask) as u32, (handle & mask) as u32)
+    }
 
     /// The key of an object.
     pub const fn key_of(class: Class, handle: u64) -> u64 {
@@ -78,5 +95,6 @@ mod tests {
         };
         assert_eq!(Object::from_words(object.key(), object.words()), object);
         assert_ne!(object.key(), Object::key_of(Class::Thread, object.handle));
+        assert_eq!(Object::registration(Object::registration_handle(7, 1_000_000)), (7, 1_000_000));
     }
 }

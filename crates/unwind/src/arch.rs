@@ -53,6 +53,19 @@ pub(crate) fn new_cache() -> Cache {
     Cache::new_in()
 }
 
+/// Where the return address lay that the last step found, given the registers after it: a call pushes it right below
+/// the caller's frame.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn return_slot(regs: &UnwindRegs) -> u64 {
+    regs.sp().wrapping_sub(8)
+}
+
+/// Return addresses may stay in a register; where it was saved is not known here.
+#[cfg(target_arch = "aarch64")]
+pub(crate) fn return_slot(_: &UnwindRegs) -> u64 {
+    0
+}
+
 /// The registers of the code that a signal interrupted, if `address` is where the handler returns to: the few
 /// instructions that end a handler (`__restore_rt` in libc), below which the kernel put a `ucontext`. Their unwind
 /// rules read memory in an expression, which framehop does not do; it would guess, and skip frames.

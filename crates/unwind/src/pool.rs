@@ -17,6 +17,8 @@ pub struct Scratch {
     pub(crate) cache: Cache,
     /// Return addresses, innermost first.
     pub frames: [u64; FRAMES_MAX],
+    /// Where on the stack each of them was read; 0 where it came from elsewhere.
+    pub slots: [u64; FRAMES_MAX],
     /// Where the module of the previous frame lay, and whether it was a fixed one.
     pub(crate) last_fixed: (u64, u64),
 }
@@ -49,6 +51,7 @@ impl Pool {
                 scratch: UnsafeCell::new(Box::new(Scratch {
                     cache: arch::new_cache(),
                     frames: [0; FRAMES_MAX],
+                    slots: [0; FRAMES_MAX],
                     last_fixed: (0, 0),
                 })),
             })

@@ -41,11 +41,15 @@ pub fn walk(
     let mut address = registers.ip;
     let mut hash = 0xCBF2_9CE4_8422_2325_u64;
     let mut frames = 0;
-    let Scratch { cache, frames: kept, last_fixed } = scratch;
+    let mut slot = 0;
+    let Scratch { cache, frames: kept, slots, last_fixed } = scratch;
     let mut read = |a: u64| stack.read(a);
     let end = loop {
-        let Some(slot) = kept.get_mut(frames) else { break WalkEnd::Truncated };
-        *slot = address;
+        let (Some(kept), Some(read_at)) = (kept.get_mut(frames), slots.get_mut(frames)) else {
+            break WalkEnd::Truncated;
+        };
+        (*kept, *read_at) = (address, slot);
+        slot = 0;
         frames += 1;
         let Some(frame) = FrameAddress::from_return_address(address) else { break WalkEnd::Incomplete };
         if let Some(interrupted) = arch::interrupted(&regs, address, &mut read) {
@@ -65,7 +69,7 @@ pub fn walk(
                 hash = mix(hash, address, number);
                 let Some(unwinder) = module.unwinder() else { break WalkEnd::Incomplete };
                 match unwinder.unwind_frame(frame, &mut regs, cache, &mut read) {
-                    Ok(Some(next)) => address = next,
+                    Ok(Some(next)) => (address, slot) = (next, arch::return_slot(&regs)),
                     Ok(None) => break WalkEnd::Complete,
                     Err(_) => break WalkEnd::Incomplete,
                 }
@@ -76,7 +80,7 @@ pub fn walk(
         // An address in no module (generated code) falls to framehop's frame-pointer rule.
         let Some(unwinder) = modules.fixed_unwinder() else { break WalkEnd::Incomplete };
         match unwinder.unwind_frame(frame, &mut regs, cache, &mut read) {
-            Ok(Some(next)) => address = next,
+            Ok(Some(next)) => (address, slot) = (next, arch::return_slot(&regs)),
             Ok(None) => break WalkEnd::Complete,
             Err(_) => break WalkEnd::Incomplete,
         }

@@ -8,3 +8,15 @@ mod fast_x86_64;
 
 #[cfg(not(all(not(feature = "portable"), target_arch = "x86_64")))]
 mod portable;
+
+pub(crate) mod entry;
+
+mod callbacks;
+mod descriptors;
+mod instances;
+mod mappings;
+mod processes;
+mod sockets;
+mod streams;
+mod threads;
+mod timers;

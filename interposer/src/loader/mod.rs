@@ -54,6 +54,11 @@ pub fn note_closing() {
     CLOSINGS.fetch_add(1, Ordering::Relaxed);
 }
 
+/// How often that has happened.
+pub fn closings() -> u64 {
+    CLOSINGS.load(Ordering::Relaxed)
+}
+
 /// Notes the modules that are mapped now. From the constructor: the loader is our caller, its lock is no danger.
 pub fn note_fixed() {
     find::resolve();

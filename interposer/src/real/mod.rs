@@ -5,6 +5,8 @@
 //! the real allocator. The page filter knows the arena's pages, so `free` and `realloc` find out without a cost to
 //! anyone else.
 
+pub mod resources;
+
 use crate::filter;
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_int, c_void};
@@ -98,6 +100,7 @@ pub fn resolve() -> bool {
         Ok(_) => {
             arena::mark();
             resolve_all();
+            resources::resolve_all();
             // A name that is missing leaves an error message behind, which the program would find.
             // SAFETY: takes nothing; the message it returns is not used.
             unsafe { libc::dlerror() };

@@ -1,0 +1,150 @@
+//! Interposer: stacks seen before, so that most are recognised without being walked. In: registers at a hook. Out: the
+//! number of the stack, if every return address on it still stands where it stood.
+//!
+//! A place that opens a thousand descriptors a second does so with the same few stacks at the same depths. An entry keeps
+//! where each return address of such a stack was read. If the innermost address and the stack pointer are the same, and
+//! each of those words still holds its address, then it is the same stack: a frame cannot differ without its return
+//! address, or the place of it, being another. Reading a word is ten times cheaper than unwinding a frame.
+//!
+//! Direct-mapped, a flag per entry: who finds it set walks instead.
+
+use crate::loader;
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use memguard_segment::{Class, StackEnd};
+use memguard_unwind::Registers;
+
+const ENTRIES: usize = 512;
+/// Deeper stacks are walked each time.
+const FRAMES_MAX: usize = 64;
+
+/// Which stack is asked for.
+pub struct Question {
+    /// Where the walk starts.
+    pub registers: Registers,
+    /// End of the part of the thread's own stack that is known to be mapped; 0 if it is another stack.
+    pub stack_end: u64,
+    /// What is made there.
+    pub class: Class,
+}
+
+/// What is known of it.
+#[derive(Clone, Copy)]
+pub struct Answer {
+    /// Its number in the segment.
+    pub stack: u32,
+    /// How its walk ended.
+    pub end: StackEnd,
+}
+
+struct Entry {
+    ip: u64,
+    sp: u64,
+    /// Of [`now`], with the class: what was kept before is of another life.
+    life: u64,
+    answer: Answer,
+    frames: usize,
+    /// Return addresses, and how far above `sp` they lie.
+    addresses: [u64; FRAMES_MAX],
+    offsets: [u32; FRAMES_MAX],
+}
+
+struct Slot {
+    busy: AtomicBool,
+    entry: UnsafeCell<Entry>,
+}
+
+// SAFETY: `entry` is touched only by whoever set `busy`.
+unsafe impl Sync for Slot {}
+
+static CACHE: [Slot; ENTRIES] = [const {
+    Slot {
+        busy: AtomicBool::new(false),
+        entry: UnsafeCell::new(Entry {
+            ip: 0,
+            sp: 0,
+            life: 0,
+            answer: Answer { stack: 0, end: StackEnd::Complete },
+            frames: 0,
+            addresses: [0; FRAMES_MAX],
+            offsets: [0; FRAMES_MAX],
+        }),
+    }
+}; ENTRIES];
+
+/// How often everything was forgotten.
+static FORGOTTEN: AtomicU64 = AtomicU64::new(0);
+
+/// For a fork child: the numbers are those of the parent's segment. A flag that a thread of the parent held stays set.
+pub fn forget() {
+    FORGOTTEN.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Changes when numbers or modules may mean something else.
+fn now(class: Class) -> u64 {
+    FORGOTTEN.load(Ordering::Relaxed) << 40 | (loader::closings() & 0xFFFF_FFFF) << 8 | u64::from(class.code())
+}
+
+fn with<T>(question: &Question, f: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {
+    let Registers { ip, sp, .. } = question.registers;
+    let hash = (ip ^ sp.rotate_left(24) ^ u64::from(question.class.code())).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let slot = CACHE.get((hash >> 48) as usize % ENTRIES)?;
+    if slot.busy.swap(true, Ordering::Acquire) {
+        return None;
+    }
+    // SAFETY: `busy` was false and is ours now.
+    let result = f(unsafe { &mut *slot.entry.get() });
+    slot.busy.store(false, Ordering::Release);
+    result
+}
+
+/// Recognises a stack.
+pub fn look_up(question: &Question) -> Option<Answer> {
+    let Registers { ip, sp, .. } = question.registers;
+    if question.stack_end == 0 {
+        return None;
+    }
+    with(question, |entry| {
+        if (entry.ip, entry.sp, entry.life) != (ip, sp, now(question.class)) || entry.frames == 0 {
+            return None;
+        }
+        let mut kept = entry.addresses.iter().zip(&entry.offsets).take(entry.frames.wrapping_sub(1));
+        kept.all(|(address, offset)| word(sp, *offset, question.stack_end) == Some(*address)).then_some(entry.answer)
+    })
+}
+
+/// Keeps a stack that was walked: its frames, innermost first, and where each was read.
+pub fn keep(question: &Question, frames: &[u64], slots: &[u64], answer: Answer) {
+    let Registers { ip, sp, .. } = question.registers;
+    if question.stack_end == 0 || frames.is_empty() || frames.len() > FRAMES_MAX {
+        return;
+    }
+    with(question, |entry| {
+        entry.frames = 0;
+        // The first frame is the register's.
+        let read = frames.iter().zip(slots).skip(1);
+        for ((address, slot), (kept, offset)) in read.zip(entry.addresses.iter_mut().zip(&mut entry.offsets)) {
+            let distance = u32::try_from(slot.wrapping_sub(sp)).ok()?;
+            // What came from a register or from a signal's frame is not found again on the stack.
+            if *slot == 0 || word(sp, distance, question.stack_end) != Some(*address) {
+                return None;
+            }
+            (*kept, *offset) = (*address, distance);
+        }
+        (entry.ip, entry.sp, entry.life) = (ip, sp, now(question.class));
+        entry.answer = answer;
+        entry.frames = frames.len();
+        Some(())
+    });
+}
+
+/// The word so far above the stack pointer, if that is within the known stack.
+fn word(sp: u64, offset: u32, stack_end: u64) -> Option<u64> {
+    let at = sp.wrapping_add(u64::from(offset));
+    if at & 7 != 0 || at.wrapping_add(8) > stack_end {
+        return None;
+    }
+    // SAFETY: aligned, above the stack pointer and below the end of the calling thread's own stack, all of which is
+    // mapped (see `learn_extent`). A handler's frame may change it meanwhile: volatile.
+    Some(unsafe { core::ptr::read_volatile(core::ptr::with_exposed_provenance(at as usize)) })
+}
