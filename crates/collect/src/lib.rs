@@ -1,5 +1,6 @@
 //! Collect: from segments to readings of the model. In: the files that watched processes share with us, and the
-//! kernel's view of them. Out: [`memguard_model::Reading`]s, stacks, modules, losses.
+//! kernel's view of them. Out: [`memguard_model::Reading`]s of the heap, [`memguard_model::ResourceReading`]s of everything
+//! else, stacks, modules, losses.
 //!
 //! The segment is not trusted: every part is bounds-checked in `memguard-segment`, damage is counted and skipped.
 //! The live table is the truth; ring events only keep a copy of it up to date between scans, and any loss of events
@@ -7,10 +8,19 @@
 //!
 //! `unsafe` is confined to [`file`], which maps the files.
 
+mod descriptors;
 pub mod file;
+mod kernel;
 mod live;
+mod objects;
 mod process;
+mod redaction;
+mod registrations;
+mod resources;
 mod session;
 
+pub use kernel::Kernel;
 pub use process::{OpenError, ProcessReader, StackFrames, StackStatistics};
+pub use redaction::Redaction;
+pub use resources::{Pace, ResourceReader};
 pub use session::{SessionFiles, prepare};

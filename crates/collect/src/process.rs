@@ -85,7 +85,7 @@ impl ProcessReader {
         })
     }
 
-    fn segment(&self) -> Segment<'_> {
+    pub(crate) fn segment(&self) -> Segment<'_> {
         Segment::with_layout(self.file.words(), &self.layout)
     }
 
@@ -172,6 +172,31 @@ impl ProcessReader {
             stacks.for_each_frame(stack.0, |frame| frames.push((frame.module(), frame.address())));
         }
         StackFrames { frames, end }
+    }
+
+    /// Whether a stack passes through a module whose file's name begins so.
+    pub fn passes_through(&self, stack: StackId, name: &str) -> bool {
+        let is_called = |module: u16| {
+            self.module(module).is_some_and(|module| {
+                let path = String::from_utf8_lossy(module.path());
+                path.rsplit('/').next().is_some_and(|file| file.starts_with(name))
+            })
+        };
+        let modules: std::collections::BTreeSet<u16> =
+            self.stack(stack).frames.iter().map(|(module, _)| *module).collect();
+        modules.into_iter().any(is_called)
+    }
+
+    /// The module at an address of the process, and the address in the module's file.
+    pub fn locate(&self, address: u64) -> Option<(u16, u64)> {
+        let modules = self.segment().modules();
+        let all = (0..u16::try_from(self.layout.capacities.modules).unwrap_or(u16::MAX)).map_while(|index| {
+            let module = modules.get(index)?;
+            Some((index, module))
+        });
+        // A later module may lie where one was that is closed.
+        let holding = all.filter(|(_, module)| (module.start..module.end).contains(&address));
+        holding.last().map(|(index, module)| (index, address.wrapping_sub(module.bias)))
     }
 
     /// A module that frames refer to.

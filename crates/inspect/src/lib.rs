@@ -1,9 +1,33 @@
-//! Inspect: what the kernel says about a process, read from outside it, at no cost to it.
-//! In: a process id. Out: plain numbers.
+//! Inspect: what the kernel says about a process and its resources, read from outside it, at no cost to it.
+//! In: a process id. Out: plain numbers and lists; `None` if the process has ended or may not be seen. A list that is
+//! longer than its bound is cut and never waited for.
 #![forbid(unsafe_code)]
 
 mod clock;
+mod descriptors;
+mod fdinfo;
+mod limits;
+mod lines;
+mod maps;
+mod numbers;
+mod ranges;
+mod sockets;
 mod stat;
+mod tasks;
+mod timers;
 
 pub use clock::{monotonic_ns, thread_cpu_ns};
+pub use descriptors::{
+    Descriptor, DescriptorKind, DescriptorLister, descriptor_count, descriptor_numbers, descriptor_target,
+    descriptors,
+};
+pub use fdinfo::{EpollEntry, FdDetail, FdInfo, InotifyEntry, fd_info};
+pub use limits::open_files_limit;
+pub use maps::{SmapsRollup, loaded_modules, mapping_count};
+pub use ranges::mapped_ranges;
+pub use sockets::{Protocol, Socket, SocketState, SocketTable};
 pub use stat::{Identity, Stat};
+pub use tasks::{
+    ChildEntry, ThreadEntry, child, child_pids, children, thread_count, thread_ids, thread_name, threads,
+};
+pub use timers::{TimerEntry, posix_timers};

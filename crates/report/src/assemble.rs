@@ -5,7 +5,7 @@ use memguard_symbolize as symbolize;
 use serde::Serialize;
 
 use crate::document::{
-    Cleanup, Evidence, Explained, FrameRole, Memory, Overhead, Process, Report, ReportFinding, RssMb, SCHEMA,
+    Cleanup, Counted, Evidence, Explained, FrameRole, Memory, Overhead, Process, Report, ReportFinding, RssMb, SCHEMA,
     StackFrame,
 };
 use crate::identity::{finding_id, stamp};
@@ -124,6 +124,12 @@ fn process(source: &ProcessInput) -> Process {
             peak: mb(source.rss_peak_bytes),
             last: mb(source.rss_last_bytes),
         },
+        descriptors: Counted {
+            peak: source.descriptors_peak,
+            last: source.descriptors_last,
+            limit: source.descriptors_limit,
+        },
+        threads: Counted { peak: source.threads_peak, last: source.threads_last, limit: None },
         exit: source.exit,
         lost: source.lost.clone(),
         stacks: source.stacks,

@@ -77,6 +77,12 @@ pub struct Process {
     pub ended_at: Option<f64>,
     /// Resident memory.
     pub rss_mb: RssMb,
+    /// Open descriptors.
+    #[serde(default)]
+    pub descriptors: Counted,
+    /// Threads.
+    #[serde(default)]
+    pub threads: Counted,
     /// How it ended; `null` while it runs or when nobody could tell.
     pub exit: Option<Exit>,
     /// Events that were not recorded, by cause. Causes that did not occur may be missing.
@@ -94,6 +100,17 @@ pub struct RssMb {
     pub peak: f64,
     /// Last seen.
     pub last: f64,
+}
+
+/// How many of something a process had.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Highest number seen.
+    pub peak: u64,
+    /// Last number seen.
+    pub last: u64,
+    /// How many it may have; `null` where there is no limit or nobody asked.
+    pub limit: Option<u64>,
 }
 
 /// Samples by how far their call stacks could be followed.

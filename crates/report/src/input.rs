@@ -53,6 +53,16 @@ pub struct ProcessInput {
     pub rss_peak_bytes: u64,
     /// Last resident bytes seen.
     pub rss_last_bytes: u64,
+    /// Highest number of open descriptors seen.
+    pub descriptors_peak: u64,
+    /// Last number of open descriptors seen.
+    pub descriptors_last: u64,
+    /// Soft limit of descriptors.
+    pub descriptors_limit: Option<u64>,
+    /// Highest number of threads seen.
+    pub threads_peak: u64,
+    /// Last number of threads seen.
+    pub threads_last: u64,
     /// How it ended.
     pub exit: Option<Exit>,
     /// Lost events by cause (`memguard_segment::Loss` gives the names).

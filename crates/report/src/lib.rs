@@ -27,7 +27,7 @@ mod units;
 
 pub use assemble::assemble;
 pub use document::{
-    Cleanup, Evidence, Exit, Explained, FrameRole, Memory, Overhead, Process, Report, ReportFinding, RssMb,
+    Cleanup, Counted, Evidence, Exit, Explained, FrameRole, Memory, Overhead, Process, Report, ReportFinding, RssMb,
     SCHEMA, Session, StackCounts, StackFrame,
 };
 pub use filter::{MIN_CONFIDENCE_DEFAULT, filter};

@@ -2,10 +2,10 @@
 //! In: a document. Out: 3 to 10 lines, each marked, because they stand between the program's own.
 
 use crate::document::{Report, ReportFinding};
-use crate::noun::counted;
+use crate::noun::held;
 use crate::paragraph::{Page, elided};
 use crate::text::{BAD, GOOD, PLAIN, QUIET, STRONG, certainty, verdict, watched};
-use crate::units::{plural, size};
+use crate::units::plural;
 
 /// Every line begins so.
 const MARK: &str = "memguard: ";
@@ -56,12 +56,6 @@ fn line(page: &mut Page, finding: &ReportFinding) {
     let rest = format!("  {}, {}, {}", finding.kind, held(finding), certainty(finding.confidence));
     let place = elided(&finding.location, page.columns() / 2);
     page.line(&[(QUIET, MARK), (PLAIN, "  "), (STRONG, &place), (PLAIN, &rest)]);
-}
-
-/// What is scarce: bytes of memory, else the number of things.
-fn held(finding: &ReportFinding) -> String {
-    let is_counted = !matches!(finding.pattern.as_str(), "leaks" | "caches" | "cycles" | "mappings");
-    counted(&finding.pattern, finding.count).filter(|_| is_counted).unwrap_or_else(|| size(finding.size_mb))
 }
 
 fn overhead(report: &Report) -> String {

@@ -57,6 +57,31 @@ fn finding(size_mb: f64, confidence: f64, detail: &str) -> Finding {
     }
 }
 
+/// What is held is a number of things, their memory says nothing.
+fn close_wait() -> Finding {
+    Finding {
+        pattern: Pattern::Handles,
+        kind: Kind::SocketCloseWait,
+        size_bytes: 0.0,
+        size_bytes_interval: (0.0, 0.0),
+        count: 97.0,
+        growth_bytes_per_hour: 0.0,
+        growth_per_hour: 240.0,
+        suggested_fix: "close() the socket when read() returns 0".to_owned(),
+        evidence: vec![Evidence { what: "in CLOSE_WAIT, median".to_owned(), value: "184 s".to_owned() }],
+        ..finding(0.0, 0.96, "97 sockets in CLOSE_WAIT for 61 s or more, peer 10.0.0.7:5432")
+    }
+}
+
+fn socket_stack() -> Vec<Frame> {
+    vec![
+        frame("socket", None, "libmemguard.so"),
+        frame("connect_backend", Some(("/build/server/src/net/backend.c", 88)), "server"),
+        frame("main", Some(("/build/server/src/main.c", 31)), "server"),
+        frame("_start", None, "server"),
+    ]
+}
+
 fn c_stack() -> Vec<Frame> {
     let mut accept = frame("accept_one", Some(("/build/server/src/net/server.c", 142)), "server");
     accept.inlined = true;
@@ -86,7 +111,7 @@ fn cpp_stack() -> Vec<Frame> {
     ]
 }
 
-/// A service with three findings, one of them too unsure to be shown.
+/// A service with four findings, one of them too unsure to be shown.
 fn service() -> ReportInput {
     let lost = BTreeMap::from([("ring_full".to_owned(), 1200), ("unwinder_busy".to_owned(), 0)]);
     ReportInput {
@@ -111,6 +136,11 @@ fn service() -> ReportInput {
                 rss_start_bytes: 20 << 20,
                 rss_peak_bytes: 440 << 20,
                 rss_last_bytes: 432 << 20,
+                descriptors_peak: 131,
+                descriptors_last: 131,
+                descriptors_limit: Some(1024),
+                threads_peak: 9,
+                threads_last: 9,
                 exit: Some(Exit { code: None, signal: Some(9) }),
                 lost,
                 stacks: StackCounts { complete: 310, truncated: 4, lost: 0 },
@@ -157,6 +187,7 @@ fn service() -> ReportInput {
                 stack: cpp_stack(),
                 process: 0,
             },
+            FindingInput { finding: close_wait(), stack: socket_stack(), process: 0 },
             FindingInput {
                 finding: finding(900.0, 0.31, "may be a cache that is still filling"),
                 stack: vec![frame("server+0x77", None, "server")],
@@ -292,7 +323,7 @@ fn assembly_is_deterministic() {
 fn filter_recomputes() {
     let all = assemble(&service());
     let sure = filter(all.clone(), 0.9);
-    assert_eq!(sure.findings.len(), 1);
+    assert_eq!(sure.findings.len(), 2, "the cache and the possible leak go");
     assert_ne!(sure.stamp, all.stamp);
     assert!(sure.total_estimated_cost_usd_per_month < all.total_estimated_cost_usd_per_month);
     assert_eq!(filter(all.clone(), 0.0), all);

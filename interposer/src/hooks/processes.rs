@@ -1,7 +1,6 @@
 //! Interposer, hooks of child processes: who made them, and that somebody has waited for them.
 
 use super::entry::{hooks, wide_hooks};
-use crate::errno::KeepErrno;
 use crate::ledger;
 use crate::real::resources as real;
 use crate::stack::Here;
@@ -165,6 +164,5 @@ unsafe extern "C" fn vforked(answer: isize, sp: u64, fp: u64) -> pid_t {
         unsafe { *libc::__errno_location() = -answer as c_int };
         return -1;
     }
-    let _errno = KeepErrno::new();
     made(answer as pid_t, Here::at_entry(sp, fp))
 }

@@ -13,9 +13,9 @@ use real::Function;
 
 fn made(handle: pthread_t, main: u64, is_detached: bool, here: Here) {
     // One that is detached may be over by now, and its control block gone.
-    let id = if is_detached { None } else { task::id(handle as u64) };
+    let id = if is_detached { None } else { task::id(handle) };
     let mark = if is_detached { Object::DETACHED } else { 0 };
-    ledger::made(Class::Thread, handle as u64, main, id.unwrap_or(Object::NO_TASK) | mark, here);
+    ledger::made(Class::Thread, handle, main, id.unwrap_or(Object::NO_TASK) | mark, here);
 }
 
 unsafe extern "C" {
@@ -32,7 +32,7 @@ fn is_detached(attributes: *const pthread_attr_t) -> bool {
 
 /// A join: the thread is known until it succeeds, which may take long, and its handle may be another's at once.
 fn joined(handle: pthread_t, call: impl FnOnce() -> c_int) -> c_int {
-    let thread = ledger::known(Class::Thread, handle as u64);
+    let thread = ledger::known(Class::Thread, handle);
     let answer = call();
     if answer == 0 {
         ledger::ended_as(thread);
@@ -42,10 +42,10 @@ fn joined(handle: pthread_t, call: impl FnOnce() -> c_int) -> c_int {
 
 fn detached(handle: pthread_t, call: impl FnOnce() -> c_int) -> c_int {
     // Before the call: afterwards the handle may be another's.
-    ledger::changed(Class::Thread, handle as u64, |thread| thread.extra |= Object::DETACHED);
+    ledger::changed(Class::Thread, handle, |thread| thread.extra |= Object::DETACHED);
     let answer = call();
     if answer != 0 {
-        ledger::changed(Class::Thread, handle as u64, |thread| thread.extra &= !Object::DETACHED);
+        ledger::changed(Class::Thread, handle, |thread| thread.extra &= !Object::DETACHED);
     }
     answer
 }

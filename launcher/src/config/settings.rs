@@ -28,6 +28,8 @@ pub struct Settings {
     pub patterns: PatternSet,
     /// Youngest age at which an open handle is suspect.
     pub handle_age_max: Duration,
+    /// Whether names of resources are left out.
+    pub redact: bool,
     /// Share of the program's CPU time that hooks may take, 0 to 1; `None` is no limit.
     pub overhead_budget: Option<f64>,
     /// Capacity of the table of live sampled objects, per process.

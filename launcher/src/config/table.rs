@@ -104,7 +104,16 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Time { min_s: 0.1, max_s: 2_592_000.0, set: |to, time| to.handle_age_max = time },
         default: "60",
         aggressive: "2",
-        help: "Youngest age at which an open handle is suspect (checked, but without effect in this version)",
+        help: "Youngest age at which an open descriptor, timer, thread or other resource is suspect",
+    },
+    Key {
+        name: "redact",
+        option: Some("redact"),
+        value_name: "",
+        kind: Kind::Switch { set: |to, value| to.redact = value },
+        default: "false",
+        aggressive: "false",
+        help: "Leave paths, addresses and names of threads and commands out of what is recorded of resources",
     },
     Key {
         name: "overhead_budget",

@@ -14,8 +14,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use memguard_collect::{OpenError, SessionFiles};
-use memguard_detect::{DetectConfig, Verdicts};
+use memguard_collect::{Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
+use memguard_detect::{
+    DetectConfig, Detector, Handles, HeapGrowth, Listeners, Mappings, Processes, Threads, Timers, Verdicts,
+};
 use memguard_segment::Capacities;
 use memguard_segment::control;
 
@@ -41,6 +43,9 @@ const OPEN_TRIES_MAX: u32 = 20;
 /// One session under watch.
 pub struct Watch {
     files: SessionFiles,
+    kernel: Kernel,
+    pace: Pace,
+    redaction: Redaction,
     processes: Vec<Watched>,
     sites: Sites,
     config: DetectConfig,
@@ -68,8 +73,12 @@ impl Watch {
         let files = memguard_collect::prepare(directory, &control)?;
         let mut config = if settings.aggressive { DetectConfig::aggressive() } else { DetectConfig::guard() };
         config.sample_interval_bytes = settings.sample_bytes as f64;
+        config.handles_max_age_s = settings.handle_age_max.as_secs_f64();
         Ok(Self {
             files,
+            kernel: Kernel::default(),
+            pace: if settings.aggressive { Pace::AUDIT } else { Pace::GUARD },
+            redaction: if settings.redact { Redaction::On } else { Redaction::Off },
             processes: Vec::new(),
             sites: Sites::new(),
             config,
@@ -106,7 +115,8 @@ impl Watch {
         let started_ns = memguard_inspect::thread_cpu_ns();
         self.unopened.extend(self.files.new_segments().into_iter().map(|path| (path, 0)));
         for (path, tries) in std::mem::take(&mut self.unopened) {
-            match Watched::open(&path, self.verdicts(), self.governor()) {
+            let resources = ResourceReader::new(self.pace, self.redaction);
+            match Watched::open(&path, self.verdicts(), self.governor(), resources) {
                 Ok(process) => self.processes.push(process),
                 // Its process is just making it, or was killed while it did.
                 Err(_) if tries < OPEN_TRIES_MAX && ended.is_none() => self.unopened.push((path, tries + 1)),
@@ -117,7 +127,7 @@ impl Watch {
         self.retire_replaced();
         for process in &mut self.processes {
             let exit = ended.filter(|(pid, _)| *pid == process.pid()).map(|(_, exit)| exit);
-            process.look(&mut self.sites, exit);
+            process.look(&mut self.sites, &mut self.kernel, exit);
         }
         self.forget_unremarkable();
         self.looked = Some(Instant::now());
@@ -126,12 +136,18 @@ impl Watch {
 
     /// Judges by the patterns that are switched on.
     fn verdicts(&self) -> Verdicts {
-        match Pattern::named("leaks") {
-            Some(leaks) if !self.patterns.contains(leaks) => {
-                Verdicts::with_detectors(self.config, Vec::new())
-            }
-            _ => Verdicts::new(self.config),
-        }
+        let all: [(&str, fn() -> Box<dyn Detector + Send>); 7] = [
+            ("leaks", || Box::new(HeapGrowth)),
+            ("handles", || Box::new(Handles)),
+            ("timers", || Box::new(Timers)),
+            ("threads", || Box::new(Threads)),
+            ("listeners", || Box::new(Listeners)),
+            ("processes", || Box::new(Processes)),
+            ("mappings", || Box::new(Mappings)),
+        ];
+        let is_on = |name| Pattern::named(name).is_some_and(|pattern| self.patterns.contains(pattern));
+        let chosen = all.iter().filter(|(name, _)| is_on(name)).map(|(_, make)| make());
+        Verdicts::with_detectors(self.config, chosen.collect())
     }
 
     /// Where everything is recorded there is nothing to govern.

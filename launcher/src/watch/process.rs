@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use memguard_collect::{OpenError, ProcessReader};
+use memguard_collect::{Kernel, OpenError, ProcessReader, ResourceReader};
 use memguard_detect::{Finding, Verdicts};
 use memguard_inspect::{Identity, Stat, monotonic_ns};
 use memguard_model::{ProcessModel, StackId};
@@ -26,6 +26,7 @@ pub struct Watched {
     path: PathBuf,
     reader: Option<ProcessReader>,
     model: ProcessModel,
+    resources: ResourceReader,
     verdicts: Verdicts,
     findings: Vec<Finding>,
     sites: ProcessSites,
@@ -56,8 +57,14 @@ pub struct Costs {
 }
 
 impl Watched {
-    pub fn open(path: &Path, verdicts: Verdicts, governor: Option<Governor>) -> Result<Self, OpenError> {
+    pub fn open(
+        path: &Path,
+        verdicts: Verdicts,
+        governor: Option<Governor>,
+        resources: ResourceReader,
+    ) -> Result<Self, OpenError> {
         Ok(Self {
+            resources,
             path: path.to_owned(),
             reader: Some(ProcessReader::open(path)?),
             model: ProcessModel::new(),
@@ -114,20 +121,26 @@ impl Watched {
     }
 
     /// Looks at the process. `exit` tells that it has ended and how.
-    pub fn look(&mut self, sites: &mut Sites, exit: Option<ProgramExit>) {
+    pub fn look(&mut self, sites: &mut Sites, kernel: &mut Kernel, exit: Option<ProgramExit>) {
         if self.is_over() || !self.is_active() {
             return;
         }
         let stat = self.stat().filter(|_| exit.is_none());
-        self.look_at(sites, stat, exit);
+        self.look_at(sites, Some(kernel), stat, exit);
     }
 
     /// The process has executed another program: reads what the old one left, for the last time.
     pub fn replaced(&mut self, sites: &mut Sites) {
-        self.look_at(sites, None, None);
+        self.look_at(sites, None, None, None);
     }
 
-    fn look_at(&mut self, sites: &mut Sites, stat: Option<Stat>, exit: Option<ProgramExit>) {
+    fn look_at(
+        &mut self,
+        sites: &mut Sites,
+        kernel: Option<&mut Kernel>,
+        stat: Option<Stat>,
+        exit: Option<ProgramExit>,
+    ) {
         let Some(reader) = &mut self.reader else { return };
         let is_over = stat.is_none();
         let mut reading = reader.read(monotonic_ns(), is_over);
@@ -149,6 +162,9 @@ impl Watched {
             self.model.absorb_cpu(self.costs.cpu_ns);
         }
         self.model.absorb(&reading, &|stack: StackId| self.sites.of(stack));
+        if let (Some(stat), Some(kernel)) = (stat, kernel) {
+            self.look_at_resources(sites, kernel, &stat);
+        }
         self.findings = self.verdicts.look(&self.model);
         self.costs.heap_last_bytes = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
         if !self.known {
@@ -160,13 +176,37 @@ impl Watched {
         }
     }
 
+    /// What it holds beside memory. One that has ended holds nothing: the kernel has taken it all back.
+    fn look_at_resources(&mut self, sites: &mut Sites, kernel: &mut Kernel, stat: &Stat) {
+        let Some(reader) = &self.reader else { return };
+        // A stopped program reads no timer and closes nothing: that says nothing about it.
+        if matches!(stat.state, 'T' | 't') {
+            return;
+        }
+        let own = &mut self.sites;
+        let mut start_of = |address| own.function_at(address, reader, sites);
+        let read = self.resources.read(reader, stat.identity.pid, stat.threads, kernel, &mut start_of);
+        let Some(reading) = read else { return };
+        let stacks = reading.totals.iter().map(|totals| totals.stack);
+        let held = reading.holdings.iter().flatten().map(|holding| holding.stack);
+        self.sites.learn(stacks.chain(held).filter(|stack| stack.0 != 0), reader, sites);
+        self.facts.descriptors_last = reading.descriptors;
+        self.facts.descriptors_peak = self.facts.descriptors_peak.max(reading.descriptors);
+        self.facts.descriptors_limit = reading.descriptors_max.or(self.facts.descriptors_limit);
+        self.facts.threads_last = reading.threads;
+        self.facts.threads_peak = self.facts.threads_peak.max(reading.threads);
+        self.model.absorb_resources(&reading, &|stack: StackId| self.sites.of(stack));
+    }
+
     /// Brings the facts up to date with the segment.
     pub fn refresh(&mut self) {
         let Some(reader) = &self.reader else { return };
         let stacks = reader.stack_statistics();
         let mut lost: BTreeMap<String, u64> =
             reader.losses().into_iter().map(|(cause, count)| (cause.to_owned(), count)).collect();
-        lost.insert("sites_without_room".to_owned(), self.model.losses().stacks_without_room);
+        let without_room = self.model.losses().stacks_without_room + self.model.resources().places_without_room();
+        lost.insert("sites_without_room".to_owned(), without_room);
+        lost.insert("close_disputed".to_owned(), self.resources.disputed());
         self.facts.pid = reader.pid().unsigned_abs();
         self.facts.ppid = reader.parent_pid().unsigned_abs();
         self.facts.exe = reader.exe();

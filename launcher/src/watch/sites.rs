@@ -93,6 +93,14 @@ impl ProcessSites {
         frames.into_iter().map(|(module, address)| (self.module(module, reader), address)).collect()
     }
 
+    /// The function at an address of the process.
+    pub fn function_at(&mut self, address: u64, reader: &ProcessReader, sites: &mut Sites) -> Option<String> {
+        let (module, address) = reader.locate(address)?;
+        let module = self.module(module, reader);
+        let frame = sites.symbolizer.resolve_function_only(&module, address, false);
+        Some(frame.function)
+    }
+
     fn module(&mut self, index: u16, reader: &ProcessReader) -> ModuleRef {
         if let Some(module) = self.modules.get(&index) {
             return module.clone();

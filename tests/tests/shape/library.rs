@@ -19,9 +19,11 @@ fn exports_are_the_listed_names() {
     let list = std::fs::read_to_string(root().join("interposer/exports.txt")).expect("the list");
     let listed: BTreeSet<&str> = list.lines().collect();
     assert!(list.lines().is_sorted(), "the list is sorted");
-    for file in [library(), portable_library()] {
+    // vfork returns twice on one stack: it needs an assembly entry.
+    for (file, without) in [(library(), &[][..]), (portable_library(), &["vfork"])] {
         let table = output(Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(file));
         let exported: BTreeSet<&str> = table.lines().filter_map(|line| line.split(' ').next()).collect();
+        let listed: BTreeSet<&str> = listed.iter().copied().filter(|name| !without.contains(name)).collect();
         let surplus: Vec<_> = exported.difference(&listed).collect();
         let missing: Vec<_> = listed.difference(&exported).collect();
         let name = file.display();

@@ -3,7 +3,7 @@
 
 use super::{PLAIN, QUIET, STRONG, certainty, stack};
 use crate::document::{Report, ReportFinding};
-use crate::noun::counted;
+use crate::noun::{counted, held, is_number};
 use crate::paragraph::Page;
 use crate::units::{dollars, duration, number, size, size_range};
 
@@ -47,6 +47,9 @@ fn field(page: &mut Page, name: &str, text: &str) {
 }
 
 fn holds(finding: &ReportFinding) -> String {
+    if is_number(finding) {
+        return held(finding);
+    }
     let [low, high] = finding.size_mb_interval;
     let range = size_range(low, high);
     let held = size(finding.size_mb);
@@ -58,6 +61,9 @@ fn holds(finding: &ReportFinding) -> String {
 }
 
 fn grows(finding: &ReportFinding) -> String {
+    if is_number(finding) {
+        return format!("{} an hour", number(finding.growth_per_hour));
+    }
     let bytes = format!("{}/h", size(finding.growth_mb_per_hour));
     match counted(&finding.pattern, finding.growth_per_hour) {
         Some(_) if finding.growth_per_hour.abs() < 0.05 => bytes,

@@ -4,8 +4,9 @@
 use super::words::fate;
 use super::{BAD, GOOD, PLAIN, QUIET, STRONG, certainties, verdict, watched};
 use crate::document::Report;
+use crate::noun::held;
 use crate::paragraph::{Page, elided};
-use crate::units::{dollars, size};
+use crate::units::dollars;
 
 /// Findings listed at the top.
 const OVERVIEW_MAX: usize = 5;
@@ -42,9 +43,10 @@ fn overview(page: &mut Page, report: &Report) {
     let shown = &report.findings[..report.findings.len().min(OVERVIEW_MAX)];
     let place_width = shown.iter().map(|finding| finding.location.chars().count()).max().unwrap_or(0);
     let place_width = place_width.min(page.columns().saturating_sub(50).max(16));
+    let held_width = shown.iter().map(|finding| held(finding).chars().count()).max().unwrap_or(0).max(10);
     for finding in shown {
         page.line(&[
-            (STRONG, &format!("{:>10} ", size(finding.size_mb))),
+            (STRONG, &format!("{:>held_width$} ", held(finding))),
             (PLAIN, &format!("{:>10}/month  ", money(finding.cost_usd_per_month))),
             (STRONG, &format!("{:place_width$}  ", elided(&finding.location, place_width))),
             (PLAIN, &finding.kind),

@@ -25,11 +25,12 @@ pub fn render(page: &mut Page, report: &Report) {
     for (_, process) in &by_size {
         let rss = &process.rss_mb;
         let text = format!(
-            "{}, resident {} at start, {} at most, {} at last; {}",
+            "{}, resident {} at start, {} at most, {} at last{}; {}",
             base_name(&process.exe),
             size(rss.start),
             size(rss.peak),
             size(rss.last),
+            held(process),
             fate(process.exit, process.ended_at.is_some())
         );
         page.paragraph(&format!("{:>9}  ", process.pid), QUIET, PLAIN, &text);
@@ -39,6 +40,20 @@ pub fn render(page: &mut Page, report: &Report) {
         page.line(&[(QUIET, &format!("           and {} smaller ones", number(rest as f64)))]);
     }
     losses(page, report);
+}
+
+/// `; 97 descriptors at most of 1,024, 8 threads at most`
+fn held(process: &Process) -> String {
+    let (descriptors, threads) = (&process.descriptors, &process.threads);
+    if descriptors.peak == 0 {
+        return String::new();
+    }
+    let of = descriptors.limit.map_or_else(String::new, |limit| format!(" of {}", number(limit as f64)));
+    format!(
+        "; {} at most{of}, {} at most",
+        plural(descriptors.peak, "descriptor", "descriptors"),
+        plural(threads.peak, "thread", "threads")
+    )
 }
 
 fn losses(page: &mut Page, report: &Report) {

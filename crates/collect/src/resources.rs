@@ -1,0 +1,192 @@
+//! Collect, resources: one process's holdings at one look. In: its segment's tables and the kernel's lists. Out: a
+//! [`ResourceReading`].
+//!
+//! Cheap questions on every look (how many descriptors and threads; did the hooks count anything new), lists only when an
+//! answer has changed or the last list is old. What is dear (registrations, mappings, details) has a slower pace.
+
+use crate::descriptors::{self, Descriptors};
+use crate::kernel::Kernel;
+use crate::objects::{self, Objects};
+use crate::process::ProcessReader;
+use crate::redaction::Redaction;
+use crate::registrations::Registrations;
+use memguard_inspect::{self as inspect, DescriptorLister, SocketTable};
+use memguard_model::{Class, Holding, ResourceReading, StackId};
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+/// Where a process has more descriptors, what the known ones refer to is read again in turn, so many a look.
+const TARGETS_MAX: usize = 512;
+
+/// How often what is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// A list is made at least so often, whether or not anything seems to have moved, in ns.
+    pub list_ns: u64,
+    /// Details, registrations, mappings and children are read so often, in ns.
+    pub slow_ns: u64,
+    /// Libraries are counted so often, in ns.
+    pub modules_ns: u64,
+}
+
+impl Pace {
+    /// For services, where verdicts take a minute.
+    pub const GUARD: Self = Self { list_ns: 5_000_000_000, slow_ns: 2_000_000_000, modules_ns: 15_000_000_000 };
+    /// For tests, where they take seconds.
+    pub const AUDIT: Self = Self { list_ns: 200_000_000, slow_ns: 200_000_000, modules_ns: 500_000_000 };
+}
+
+/// Reads the resources of one process, again and again.
+#[derive(Debug)]
+pub struct ResourceReader {
+    pace: Pace,
+    redaction: Redaction,
+    lister: DescriptorLister,
+    descriptors: Descriptors,
+    objects: Objects,
+    registrations: Registrations,
+    /// Of stacks that made callbacks: whether a library was being loaded.
+    loading: HashMap<StackId, bool>,
+    moved: Option<Moved>,
+    listed_ns: Option<u64>,
+    slow_ns: Option<u64>,
+    modules_ns: Option<u64>,
+    limit: Option<u64>,
+}
+
+/// The answers to the cheap questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Moved {
+    descriptors: u64,
+    threads: u64,
+    born: u64,
+    died: u64,
+}
+
+fn is_due(last_ns: Option<u64>, pace_ns: u64, at_ns: u64) -> bool {
+    // A tenth of slack: polls are never exactly on time.
+    last_ns.is_none_or(|last_ns| at_ns.saturating_sub(last_ns) >= pace_ns - pace_ns / 10)
+}
+
+impl ResourceReader {
+    /// For a process of which nothing is known yet.
+    pub fn new(pace: Pace, redaction: Redaction) -> Self {
+        Self {
+            pace,
+            redaction,
+            lister: DescriptorLister::default(),
+            descriptors: Descriptors::default(),
+            objects: Objects::default(),
+            registrations: Registrations::default(),
+            loading: HashMap::new(),
+            moved: None,
+            listed_ns: None,
+            slow_ns: None,
+            modules_ns: None,
+            limit: None,
+        }
+    }
+
+    /// Descriptors that another process closed in this one's name.
+    pub fn disputed(&self) -> u64 {
+        self.descriptors.disputed()
+    }
+
+    /// One look at a living process, after [`ProcessReader::read`]. `start_of` names the function at an address.
+    pub fn read(
+        &mut self,
+        process: &ProcessReader,
+        pid: i32,
+        threads: u64,
+        kernel: &mut Kernel,
+        start_of: &mut dyn FnMut(u64) -> Option<String>,
+    ) -> Option<ResourceReading> {
+        let at_ns = inspect::monotonic_ns().saturating_sub(process.origin_ns());
+        let mut totals = process.holding_totals().to_vec();
+        // A library that is being loaded registers callbacks, and takes them back when it is closed.
+        let loading = &mut self.loading;
+        totals.retain(|totals| {
+            let is_loading = || process.passes_through(totals.stack, "ld-linux");
+            totals.class != Class::Callback || !*loading.entry(totals.stack).or_insert_with(is_loading)
+        });
+        let sum = |of: fn(&memguard_model::HoldingTotals) -> u64| totals.iter().map(of).sum();
+        let moved = Moved {
+            descriptors: inspect::descriptor_count(pid)?,
+            threads,
+            born: sum(|totals| totals.births),
+            died: sum(|totals| totals.deaths),
+        };
+        let is_slow = is_due(self.slow_ns, self.pace.slow_ns, at_ns);
+        let has_moved = self.moved.replace(moved) != Some(moved);
+        // Sockets change their state without anything else moving.
+        let may_move = is_slow || has_moved || self.descriptors.has_sockets();
+        let holdings = if may_move || is_due(self.listed_ns, self.pace.list_ns, at_ns) {
+            self.listed_ns = Some(at_ns);
+            if is_slow {
+                self.slow_ns = Some(at_ns);
+                self.limit = inspect::open_files_limit(pid);
+            }
+            Some(self.list(process, pid, at_ns, is_slow, kernel, start_of)?)
+        } else {
+            None
+        };
+        let modules = is_due(self.modules_ns, self.pace.modules_ns, at_ns).then(|| {
+            self.modules_ns = Some(at_ns);
+            inspect::loaded_modules(pid).map_or(0, |modules| modules.len() as u64)
+        });
+        Some(ResourceReading {
+            at_ns,
+            totals,
+            holdings,
+            descriptors: moved.descriptors,
+            descriptors_max: self.limit,
+            threads,
+            modules: modules.filter(|modules| *modules != 0),
+        })
+    }
+
+    fn list(
+        &mut self,
+        process: &ProcessReader,
+        pid: i32,
+        at_ns: u64,
+        is_slow: bool,
+        kernel: &mut Kernel,
+        start_of: &mut dyn FnMut(u64) -> Option<String>,
+    ) -> Option<Vec<Holding>> {
+        let segment = process.segment();
+        // What is booked now was made before the kernel's lists of threads and children below.
+        let booked = objects::View::copy(&segment.objects());
+        let has = |class| booked.iter().any(|object| object.class == Some(class));
+        let threads = has(Class::Thread).then(|| inspect::thread_ids(pid)).flatten();
+        let threads = threads.map(|threads| threads.into_iter().collect::<BTreeSet<_>>());
+        let children = (is_slow || has(Class::Child)).then(|| inspect::children(pid));
+        let mapped = (is_slow && has(Class::Mapping)).then(|| inspect::mapped_ranges(pid)).flatten();
+        // Descriptors the other way round: what the kernel listed was opened before the table is read.
+        self.lister.refresh_some(pid, TARGETS_MAX)?;
+        let none = SocketTable::default();
+        let sockets = if self.descriptors.has_sockets() {
+            kernel.sockets(pid, Duration::from_nanos(self.pace.list_ns / 5))
+        } else {
+            &none
+        };
+        let redaction = self.redaction;
+        let view = descriptors::View {
+            table: segment.descriptors(),
+            listed: self.lister.list(),
+            listed_at_ns: at_ns,
+            pid,
+            sockets,
+            with_details: is_slow,
+            redaction,
+        };
+        let mut held = self.descriptors.join(&view);
+        if is_slow {
+            self.registrations.list(pid, at_ns, &self.descriptors, &booked);
+        }
+        held.extend(self.registrations.held().cloned());
+        let view = objects::View { booked, at_ns, pid, threads, children, mapped, redaction };
+        held.extend(self.objects.join(&view, start_of));
+        Some(held)
+    }
+}
