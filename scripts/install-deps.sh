@@ -1,14 +1,15 @@
 #!/bin/sh
 # Installs what building, testing, benchmarking and the demo need on Debian, and only what is missing.
 #
-# If nothing is missing, apt is not called and no network is needed. Services that packages bring along (redis, nginx) are
-# kept from starting while they are installed. Ends with 0 if everything is there, else with one line that says what to do.
+# If nothing is missing, apt is not called and no network is needed. Services that packages bring along (redis, nginx,
+# PostgreSQL) are kept from starting while they are installed. Ends with 0 if everything is there, else with one line that
+# says what to do.
 #   install-deps.sh           install what is missing
 #   install-deps.sh --check   only say what is missing
 set -eu
 
 packages="gcc g++ libc6-dev libc6-dbg make git ca-certificates binutils python3 redis-server redis-tools nginx wrk sqlite3
-valgrind gdb"
+postgresql stress-ng valgrind gdb"
 
 fail() {
     echo "install-deps.sh: $*" >&2

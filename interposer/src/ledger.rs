@@ -235,7 +235,10 @@ pub fn unmapping(start: u64, bytes: u64) {
     // Not exactly one of ours: look at all of them.
     objects.for_each(|mapping| {
         let (from, to) = (mapping.handle, mapping.handle.saturating_add(mapping.detail));
-        if mapping.class != Some(Class::Mapping) || to <= start || end <= from || objects.remove(mapping.key()).is_none()
+        if mapping.class != Some(Class::Mapping)
+            || to <= start
+            || end <= from
+            || objects.remove(mapping.key()).is_none()
         {
             return;
         }

@@ -31,7 +31,11 @@ impl Here {
 
     /// As the assembly entry of a hook gives it; without such entries the stack pointer is merely one nearby.
     pub const fn at_entry(sp: u64, fp: u64) -> Self {
-        if cfg!(all(not(feature = "portable"), target_arch = "x86_64")) { Self { sp, fp } } else { Self::INSIDE }
+        if cfg!(all(not(feature = "portable"), target_arch = "x86_64")) {
+            Self { sp, fp }
+        } else {
+            Self::INSIDE
+        }
     }
 
     /// The caller's registers, right after the hook will have returned.
@@ -76,8 +80,11 @@ fn ours_first(attached: &Attached, frames: &[u64]) -> usize {
 pub fn number(attached: &Attached, thread: &mut Thread, here: Here, class: Class) -> u32 {
     let registers = here.caller().unwrap_or_else(registers_here);
     learn_extent(thread, registers.sp);
-    let known =
-        if thread.stack_start <= registers.sp && registers.sp < thread.stack_end { thread.stack_end } else { 0 };
+    let known = if thread.stack_start <= registers.sp && registers.sp < thread.stack_end {
+        thread.stack_end
+    } else {
+        0
+    };
     let question = Question { registers, stack_end: known, class };
     let answer = stack_cache::look_up(&question).or_else(|| walked(attached, thread, here, &question));
     let Some(Answer { stack, end }) = answer else { return STACK_UNKNOWN };

@@ -82,12 +82,15 @@ pub fn forget() {
 
 /// Changes when numbers or modules may mean something else.
 fn now(class: Class) -> u64 {
-    FORGOTTEN.load(Ordering::Relaxed) << 40 | (loader::closings() & 0xFFFF_FFFF) << 8 | u64::from(class.code())
+    FORGOTTEN.load(Ordering::Relaxed) << 40
+        | (loader::closings() & 0xFFFF_FFFF) << 8
+        | u64::from(class.code())
 }
 
 fn with<T>(question: &Question, f: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {
     let Registers { ip, sp, .. } = question.registers;
-    let hash = (ip ^ sp.rotate_left(24) ^ u64::from(question.class.code())).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let hash =
+        (ip ^ sp.rotate_left(24) ^ u64::from(question.class.code())).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let slot = CACHE.get((hash >> 48) as usize % ENTRIES)?;
     if slot.busy.swap(true, Ordering::Acquire) {
         return None;
@@ -109,7 +112,8 @@ pub fn look_up(question: &Question) -> Option<Answer> {
             return None;
         }
         let mut kept = entry.addresses.iter().zip(&entry.offsets).take(entry.frames.wrapping_sub(1));
-        kept.all(|(address, offset)| word(sp, *offset, question.stack_end) == Some(*address)).then_some(entry.answer)
+        kept.all(|(address, offset)| word(sp, *offset, question.stack_end) == Some(*address))
+            .then_some(entry.answer)
     })
 }
 
@@ -123,7 +127,8 @@ pub fn keep(question: &Question, frames: &[u64], slots: &[u64], answer: Answer) 
         entry.frames = 0;
         // The first frame is the register's.
         let read = frames.iter().zip(slots).skip(1);
-        for ((address, slot), (kept, offset)) in read.zip(entry.addresses.iter_mut().zip(&mut entry.offsets)) {
+        for ((address, slot), (kept, offset)) in read.zip(entry.addresses.iter_mut().zip(&mut entry.offsets))
+        {
             let distance = u32::try_from(slot.wrapping_sub(sp)).ok()?;
             // What came from a register or from a signal's frame is not found again on the stack.
             if *slot == 0 || word(sp, distance, question.stack_end) != Some(*address) {

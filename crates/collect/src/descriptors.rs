@@ -11,7 +11,8 @@
 
 use crate::redaction::Redaction;
 use memguard_inspect::{
-    Descriptor as Listed, DescriptorKind, FdDetail, FdInfo, Protocol, Socket, SocketState, SocketTable, fd_info,
+    Descriptor as Listed, DescriptorKind, FdDetail, FdInfo, Protocol, Socket, SocketState, SocketTable,
+    fd_info,
 };
 use memguard_model::{Class, Condition, Holding, Origin, StackId};
 use memguard_segment::{Descriptor as Booked, DescriptorTable};
@@ -97,7 +98,11 @@ impl Descriptors {
             }
             // A stream has taken it over, or it is another of the same name.
             (Some(known), Some(booked)) if known.booked.is_some_and(|b| b.born_ns == booked.born_ns) => {
-                Known { holding: Holding { class: class(booked, known.kind), ..known.holding }, booked: Some(booked), ..known }
+                Known {
+                    holding: Holding { class: class(booked, known.kind), ..known.holding },
+                    booked: Some(booked),
+                    ..known
+                }
             }
             (Some(mut known), None) if known.booked.is_some() => {
                 // From now on only the kernel vouches for it.
@@ -168,7 +173,9 @@ impl Descriptors {
             known.holding.name = socket_name(socket, view.redaction);
             known.holding.condition = match (socket.state, known.holding.condition) {
                 (SocketState::Listen, _) => Condition::Listening,
-                (SocketState::CloseWait, Condition::CloseWait { since_ns }) => Condition::CloseWait { since_ns },
+                (SocketState::CloseWait, Condition::CloseWait { since_ns }) => {
+                    Condition::CloseWait { since_ns }
+                }
                 (SocketState::CloseWait, _) => Condition::CloseWait { since_ns: view.listed_at_ns },
                 _ => Condition::Ordinary,
             };

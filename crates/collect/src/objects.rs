@@ -181,7 +181,8 @@ impl Objects {
 
     /// Dead children that no hook saw being made: by libc itself, or by a raw system call.
     fn strangers(&self, view: &View, booked: &BTreeSet<i32>, held: &mut Vec<Holding>) {
-        for child in self.children.values().filter(|child| child.state == 'Z' && !booked.contains(&child.pid)) {
+        for child in self.children.values().filter(|child| child.state == 'Z' && !booked.contains(&child.pid))
+        {
             let since_ns = self.children_seen_ns.get(&child.pid).copied().unwrap_or(view.at_ns);
             held.push(Holding {
                 id: u64::from(child.pid.unsigned_abs()),

@@ -287,7 +287,8 @@ impl ProcessReader {
                 *to = u32::try_from(from).unwrap_or(u32::MAX);
             }
             // The unknown stack is the heap's alone. A class that is not written yet will be on the next look.
-            let class = if stack == 0 { Some(Class::Heap) } else { stacks.shape(stack).and_then(|s| s.class) };
+            let class =
+                if stack == 0 { Some(Class::Heap) } else { stacks.shape(stack).and_then(|s| s.class) };
             match class {
                 Some(Class::Heap) => heap.push(StackTotals {
                     stack: StackId(stack),

@@ -39,7 +39,8 @@ impl Registrations {
         let before = std::mem::take(&mut self.seen);
         self.held.clear();
         for instance in descriptors.of_kind(DescriptorKind::Epoll) {
-            let Some(FdDetail::Epoll { registrations, .. }) = fd_info(pid, instance).map(|info| info.detail) else {
+            let Some(FdDetail::Epoll { registrations, .. }) = fd_info(pid, instance).map(|info| info.detail)
+            else {
                 continue;
             };
             for entry in registrations {
@@ -49,7 +50,8 @@ impl Registrations {
             }
         }
         for instance in descriptors.of_kind(DescriptorKind::Inotify) {
-            let Some(FdDetail::Inotify { watches, .. }) = fd_info(pid, instance).map(|info| info.detail) else {
+            let Some(FdDetail::Inotify { watches, .. }) = fd_info(pid, instance).map(|info| info.detail)
+            else {
                 continue;
             };
             for watch in watches {
@@ -73,7 +75,8 @@ impl Registrations {
         let (class, instance, target, inode) = key;
         let booked = stacks.get(&(class, Object::registration_handle(instance, target)));
         let known = before.get(&key);
-        let first_ns = known.map_or_else(|| booked.map_or(at_ns, |object| object.born_ns), |seen| seen.first_ns);
+        let first_ns =
+            known.map_or_else(|| booked.map_or(at_ns, |object| object.born_ns), |seen| seen.first_ns);
         let orphaned_ns = is_orphaned.then(|| known.and_then(|seen| seen.orphaned_ns).unwrap_or(at_ns));
         self.seen.insert(key, Seen { first_ns, orphaned_ns });
         let name = match class {

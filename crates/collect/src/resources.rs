@@ -31,7 +31,8 @@ pub struct Pace {
 
 impl Pace {
     /// For services, where verdicts take a minute.
-    pub const GUARD: Self = Self { list_ns: 5_000_000_000, slow_ns: 2_000_000_000, modules_ns: 15_000_000_000 };
+    pub const GUARD: Self =
+        Self { list_ns: 5_000_000_000, slow_ns: 2_000_000_000, modules_ns: 15_000_000_000 };
     /// For tests, where they take seconds.
     pub const AUDIT: Self = Self { list_ns: 200_000_000, slow_ns: 200_000_000, modules_ns: 500_000_000 };
 }

@@ -1,5 +1,5 @@
 //! Detect, cases: one suspicion followed over successive looks.
-//! In: [`Suspicion`]s and misses of one site. Out: a confidence.
+//! In: [`Growing`] and misses of one subject. Out: a confidence.
 //!
 //! Looking often finds something by chance. Two things guard against that: several looks, apart by a share of
 //! the window, must agree; and a test martingale bets, on births that came *after* the suspicion arose, that
@@ -8,8 +8,7 @@
 //! dividing by the dispersion is approximate).
 
 use crate::config::DetectConfig;
-use crate::detector::Suspicion;
-use memguard_model::Site;
+use crate::detector::Growing;
 
 /// Wealth at which growth counts as confirmed: 20, that is alpha = 0.05.
 const LN_WEALTH_CONFIRMED: f64 = 2.995_732_273_553_991;
@@ -17,8 +16,6 @@ const LN_WEALTH_CONFIRMED: f64 = 2.995_732_273_553_991;
 const CAP_SUSPECT: f64 = 0.45;
 /// Cap of what rests on looks close together.
 const CAP_UNCONFIRMED: f64 = 0.7;
-/// Cap of confirmed growth without evidence of access.
-const CAP_GROWTH: f64 = 0.85;
 /// Looks, as a share of the window, that count as separate.
 const LOOK_GAP_SHARE: f64 = 0.04;
 /// From the window, which leaves out start-up, to the span it stands for.
@@ -34,15 +31,10 @@ const EXPECTED_MIN: f64 = 1.5;
 /// Misses in a row that close a case: a look that refutes it counts twice, a neutral one once.
 const MISSES_MAX: u32 = 6;
 
-/// A suspicion and what became of it.
+/// Suspected growth and what became of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Case {
-    /// First look that supported it.
-    pub first_seen_ns: u64,
-    /// Last look that supported it.
-    pub last_seen_ns: u64,
-    /// What was last said.
-    pub last: Suspicion,
+    last: Growing,
     counted: u32,
     counted_at_ns: u64,
     misses: u32,
@@ -55,29 +47,32 @@ pub(crate) struct Case {
 
 impl Case {
     /// Opens a case, if the look supports one.
-    pub fn open(suspicion: Suspicion, now_ns: u64) -> Option<Self> {
-        (suspicion.support >= SUPPORT_TO_OPEN).then(|| Self {
-            first_seen_ns: now_ns,
-            last_seen_ns: now_ns,
+    pub fn open(growing: Growing, now_ns: u64) -> Option<Self> {
+        (growing.support >= SUPPORT_TO_OPEN).then(|| Self {
             counted: 1,
             counted_at_ns: now_ns,
             misses: 0,
             missed_at_ns: now_ns,
-            frontier_ns: suspicion.frontier_ns,
-            first_frontier_ns: suspicion.frontier_ns,
-            reference_per_s: cautious_rate(&suspicion),
+            frontier_ns: growing.frontier_ns,
+            first_frontier_ns: growing.frontier_ns,
+            reference_per_s: cautious_rate(&growing),
             ln_wealth: 0.0,
-            last: suspicion,
+            last: growing,
         })
     }
 
-    /// Another look that does not refute it.
+    /// Another look that does not refute it; `born` counts births between two times that stay.
     /// Returns whether the case is to be closed.
-    pub fn support(&mut self, suspicion: Suspicion, site: &Site, config: &DetectConfig, now_ns: u64) -> bool {
-        self.last_seen_ns = now_ns;
-        self.last = suspicion;
+    pub fn support(
+        &mut self,
+        growing: Growing,
+        born: &dyn Fn(u64, u64) -> f64,
+        config: &DetectConfig,
+        now_ns: u64,
+    ) -> bool {
+        self.last = growing;
         if self.due(self.counted_at_ns, config, now_ns) {
-            let Some(grew) = self.bet(site) else { return false };
+            let Some(grew) = self.bet(born) else { return false };
             self.counted_at_ns = now_ns;
             if self.ln_wealth < LN_WEALTH_REFUTED {
                 self.rebase();
@@ -92,14 +87,7 @@ impl Case {
     }
 
     /// A look that does not. Returns whether the case is to be closed.
-    pub fn miss(&mut self, site: Option<&Site>, config: &DetectConfig, now_ns: u64) -> bool {
-        let held: f64 = site.map_or(0.0, |site| {
-            site.live().iter().map(|sample| sample.size_bytes as f64 / sample.inclusion_probability).sum()
-        });
-        // What was called leaked has been freed after all.
-        if held < 0.5 * self.last.bytes.value {
-            return true;
-        }
+    pub fn miss(&mut self, config: &DetectConfig, now_ns: u64) -> bool {
         if self.due(self.missed_at_ns.max(self.counted_at_ns), config, now_ns) {
             self.misses += 2;
             self.missed_at_ns = now_ns;
@@ -115,13 +103,12 @@ impl Case {
 
     /// Bets on the births between the last frontier and this one, and says whether there were any. `None`
     /// when it is too early to expect some.
-    fn bet(&mut self, site: &Site) -> Option<bool> {
+    fn bet(&mut self, born: &dyn Fn(u64, u64) -> f64) -> Option<bool> {
         let frontier_ns = self.last.frontier_ns;
         if frontier_ns <= self.frontier_ns {
             return None;
         }
-        let below = |at_ns: u64| site.live().partition_point(|sample| sample.born_ns < at_ns);
-        let fresh = (below(frontier_ns) - below(self.frontier_ns)) as f64;
+        let fresh = born(self.frontier_ns, frontier_ns);
         let span_s = (frontier_ns - self.frontier_ns) as f64 / 1e9;
         if fresh < 1.0 && self.reference_per_s * span_s < EXPECTED_MIN {
             return None;
@@ -142,20 +129,20 @@ impl Case {
     }
 
     /// Probability that this is a leak.
-    pub fn confidence(&self, config: &DetectConfig, now_ns: u64) -> f64 {
+    pub fn confidence(&self, now_ns: u64) -> f64 {
         let grown_s = (now_ns as f64 / 1e9).min(WINDOW_TO_SPAN * self.last.window_s);
         let mature = grown_s >= self.last.maturity_s;
-        if !mature || self.counted < config.looks_to_confirm {
+        if !mature || self.counted < self.last.looks_to_confirm {
             return CAP_SUSPECT * self.last.support;
         }
         let wealth = (self.ln_wealth / LN_WEALTH_CONFIRMED).clamp(0.0, 1.0);
         // Growth seen for as long again as it took to be suspected.
-        let since_ns = self.first_frontier_ns.max((config.maturity_s * 0.5e9) as u64);
+        let since_ns = self.first_frontier_ns.max((self.last.maturity_least_s * 0.5e9) as u64);
         let lasted = self.frontier_ns as f64 / since_ns as f64 - 1.0;
         let confidence = 0.5 + 0.1 * wealth + 0.1 * lasted.clamp(0.0, 1.0);
         if wealth >= 1.0 && lasted >= 1.0 {
             let further = (lasted / 3.0).clamp(0.0, 1.0) * self.last.support;
-            return (CAP_UNCONFIRMED + (CAP_GROWTH - CAP_UNCONFIRMED) * further).min(CAP_GROWTH);
+            return CAP_UNCONFIRMED + (self.last.confidence_max - CAP_UNCONFIRMED) * further;
         }
         confidence.min(CAP_UNCONFIRMED)
     }
@@ -163,7 +150,7 @@ impl Case {
 
 /// A rate that growth has at least: a suspicion arises when births happened to be many, so the estimate at
 /// that moment is a lucky one; one standard error less is bet on.
-fn cautious_rate(suspicion: &Suspicion) -> f64 {
-    let samples = suspicion.samples_per_s * suspicion.window_s / suspicion.dispersion;
-    suspicion.samples_per_s * (1.0 - 1.0 / samples.max(4.0).sqrt())
+fn cautious_rate(growing: &Growing) -> f64 {
+    let samples = growing.samples_per_s * growing.window_s / growing.dispersion;
+    growing.samples_per_s * (1.0 - 1.0 / samples.max(4.0).sqrt())
 }

@@ -40,12 +40,12 @@ impl Cohorts {
     }
 
     /// Whether survivors are spread over the run instead of coming from one or two bursts: at least four
-    /// cohorts, and more than 60 % of the number that evenly thrown births would occupy.
+    /// cohorts (or as many as there are survivors), and more than 60 % of the number that evenly thrown births would occupy.
     pub fn spread(&self) -> bool {
         let cohorts = self.len() as f64;
         let events = self.total() / self.dispersion();
         let expected = cohorts * (1.0 - (-events / cohorts).exp());
-        self.occupied() >= 4 && self.occupied() as f64 > 0.6 * expected
+        self.occupied() as f64 >= self.total().min(4.0) && self.occupied() as f64 > 0.6 * expected
     }
 
     /// Index of dispersion from successive differences, at least 1: unlike the variance it is not inflated

@@ -26,6 +26,12 @@ pub struct DetectConfig {
     pub slow_maturity_s: f64,
     /// Bytes of a leak by which it is to be shown, however slow it was.
     pub shown_bytes: f64,
+    /// Youngest age at which a handle or any other resource is suspect, in seconds.
+    pub handles_max_age_s: f64,
+    /// Fewest overdue resources of a place for which growth is judged.
+    pub handles_samples_min: usize,
+    /// Looks that must agree before growth of resources becomes a finding of 0.5 or more.
+    pub handles_looks_to_confirm: u32,
     /// Mean sampling interval in bytes; 0 when every allocation is recorded.
     pub sample_interval_bytes: f64,
 }
@@ -44,6 +50,9 @@ impl DetectConfig {
             slow_bytes_per_s: 200e3,
             slow_maturity_s: 3600.0,
             shown_bytes: 18e6,
+            handles_max_age_s: 60.0,
+            handles_samples_min: 8,
+            handles_looks_to_confirm: 4,
             sample_interval_bytes: 524_288.0,
         }
     }
@@ -61,8 +70,17 @@ impl DetectConfig {
             slow_bytes_per_s: 0.0,
             slow_maturity_s: 1.5,
             shown_bytes: 0.0,
+            handles_max_age_s: 2.0,
+            handles_samples_min: 3,
+            handles_looks_to_confirm: 2,
             sample_interval_bytes: 0.0,
         }
+    }
+
+    /// Span of growth of resources that is asked for before it is shown, in seconds: long enough for a pool or a cache
+    /// that fills at once to be seen full.
+    pub fn handles_maturity_s(&self) -> f64 {
+        2.5 * self.handles_max_age_s
     }
 
     /// Span of growth at this rate that is asked for before it is shown, in seconds: between the slow rate and

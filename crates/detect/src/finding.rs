@@ -10,6 +10,18 @@ use serde::Serialize;
 pub enum Pattern {
     /// Memory that is never given back.
     Leaks,
+    /// Descriptors that are never closed.
+    Handles,
+    /// Timers that are never deleted, or that nobody listens to.
+    Timers,
+    /// Threads that are never joined, or of which there are more and more.
+    Threads,
+    /// Registrations that are never taken back.
+    Listeners,
+    /// Children that are never waited for.
+    Processes,
+    /// Mappings and libraries that stay.
+    Mappings,
 }
 
 /// The finer kind within a [`Pattern`].
@@ -18,6 +30,98 @@ pub enum Pattern {
 pub enum Kind {
     /// Live heap bytes of a site grow steadily and nothing born there after start-up is ever freed.
     HeapGrowth,
+    /// Files of a place stay open.
+    FileNotClosed,
+    /// Most files of a place are closed soon, some never: a path that forgets them.
+    FileErrorPath,
+    /// `FILE*` streams stay open.
+    StreamNotClosed,
+    /// Directories stay open.
+    DirNotClosed,
+    /// Streams of `popen` stay open.
+    PopenNotClosed,
+    /// Ends of pipes stay open.
+    PipeEndNotClosed,
+    /// Sockets stay open.
+    SocketNotClosed,
+    /// The peer has closed, only our `close` is missing.
+    SocketCloseWait,
+    /// Connections that carry no data any more stay open.
+    SocketIdle,
+    /// Duplicates of descriptors stay open.
+    DupNotClosed,
+    /// Eventfds stay open.
+    EventfdNotClosed,
+    /// Memory files stay open.
+    MemfdNotClosed,
+    /// Descriptors that came over a unix socket stay open.
+    FdReceivedNotClosed,
+    /// Other descriptors (epoll, inotify, signalfd, pidfd …) stay open.
+    DescriptorNotClosed,
+    /// Open descriptors come near the limit of the process.
+    FdLimitNear,
+    /// Timerfds stay open.
+    TimerfdNotClosed,
+    /// A timer goes on expiring and nobody reads it.
+    TimerfdUnread,
+    /// POSIX timers are never deleted.
+    PosixTimerNotDeleted,
+    /// Threads have ended and nobody joins them.
+    ThreadNotJoined,
+    /// There are more and more living threads.
+    ThreadGrowth,
+    /// Registrations at epoll instances accumulate.
+    EpollRegistrationsGrowing,
+    /// Watches of inotify accumulate.
+    InotifyWatchesGrowing,
+    /// Functions to be called at exit or fork are registered again and again.
+    CallbackRegistrationsGrowing,
+    /// Children have ended and nobody waits for them.
+    ZombieNotReaped,
+    /// Mappings are never unmapped.
+    MmapNotUnmapped,
+    /// More and more libraries are loaded.
+    DlopenGrowth,
+}
+
+impl Kind {
+    /// The family it belongs to.
+    pub const fn pattern(self) -> Pattern {
+        match self {
+            Self::HeapGrowth => Pattern::Leaks,
+            Self::FileNotClosed
+            | Self::FileErrorPath
+            | Self::StreamNotClosed
+            | Self::DirNotClosed
+            | Self::PopenNotClosed
+            | Self::PipeEndNotClosed
+            | Self::SocketNotClosed
+            | Self::SocketCloseWait
+            | Self::SocketIdle
+            | Self::DupNotClosed
+            | Self::EventfdNotClosed
+            | Self::MemfdNotClosed
+            | Self::FdReceivedNotClosed
+            | Self::DescriptorNotClosed
+            | Self::FdLimitNear => Pattern::Handles,
+            Self::TimerfdNotClosed | Self::TimerfdUnread | Self::PosixTimerNotDeleted => Pattern::Timers,
+            Self::ThreadNotJoined | Self::ThreadGrowth => Pattern::Threads,
+            Self::EpollRegistrationsGrowing
+            | Self::InotifyWatchesGrowing
+            | Self::CallbackRegistrationsGrowing => Pattern::Listeners,
+            Self::ZombieNotReaped => Pattern::Processes,
+            Self::MmapNotUnmapped | Self::DlopenGrowth => Pattern::Mappings,
+        }
+    }
+
+    /// How much it says: of several kinds at one place the one that says most is told.
+    pub(crate) const fn strength(self) -> u8 {
+        match self {
+            Self::SocketCloseWait | Self::TimerfdUnread | Self::ThreadNotJoined | Self::ZombieNotReaped => 3,
+            Self::FileErrorPath | Self::SocketIdle => 2,
+            _ => 1,
+        }
+    }
 }
 
 /// One observed fact that a verdict rests on.

@@ -10,13 +10,17 @@ mod case;
 mod cohorts;
 mod config;
 mod detector;
+mod dossier;
 mod finding;
 mod heap_growth;
+mod resource;
+mod survivors;
 mod verdicts;
 mod words;
 
 pub use config::DetectConfig;
-pub use detector::{Detector, Suspicion};
+pub use detector::{Detector, Growing, Subject, Suspicion};
 pub use finding::{Evidence, Finding, Kind, Pattern};
 pub use heap_growth::HeapGrowth;
+pub use resource::{Handles, Listeners, Mappings, Processes, Threads, Timers};
 pub use verdicts::Verdicts;

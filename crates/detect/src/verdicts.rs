@@ -1,88 +1,117 @@
 //! Detect, verdicts: suspect, then confirm, over successive looks.
 //! In: the model after each look. Out: the [`Finding`]s that hold now.
 
-use crate::case::Case;
 use crate::config::DetectConfig;
-use crate::detector::{Detector, Suspicion};
-use crate::finding::{Finding, Kind};
+use crate::detector::{Detector, Subject, Suspicion};
+use crate::dossier::Dossier;
+use crate::finding::Finding;
 use crate::heap_growth::HeapGrowth;
-use memguard_model::{ProcessModel, SiteId};
+use crate::resource::{Handles, Listeners, Mappings, Processes, Threads, Timers};
+use memguard_model::{Class, LiveSample, ProcessModel};
 use std::collections::BTreeMap;
 
 /// Follows all suspicions of one process.
 pub struct Verdicts {
     config: DetectConfig,
-    detectors: Vec<Box<dyn Detector + Send>>,
-    cases: BTreeMap<(SiteId, Kind), Case>,
+    detectors: Vec<Judge>,
     now_ns: u64,
+}
+
+/// A detector with what it has found so far. Heap and resources are looked at at different times, so each has its own
+/// last look.
+struct Judge {
+    detector: Box<dyn Detector + Send>,
+    dossiers: BTreeMap<Subject, Dossier>,
+    looked_at_ns: u64,
 }
 
 impl Verdicts {
     /// With all detectors.
     pub fn new(config: DetectConfig) -> Self {
-        Self::with_detectors(config, vec![Box::new(HeapGrowth)])
+        let all: Vec<Box<dyn Detector + Send>> = vec![
+            Box::new(HeapGrowth),
+            Box::new(Handles),
+            Box::new(Timers),
+            Box::new(Threads),
+            Box::new(Listeners),
+            Box::new(Processes),
+            Box::new(Mappings),
+        ];
+        Self::with_detectors(config, all)
     }
 
     /// With chosen detectors.
     pub fn with_detectors(config: DetectConfig, detectors: Vec<Box<dyn Detector + Send>>) -> Self {
-        Self { config, detectors, cases: BTreeMap::new(), now_ns: 0 }
+        let judge = |detector| Judge { detector, dossiers: BTreeMap::new(), looked_at_ns: 0 };
+        Self { config, detectors: detectors.into_iter().map(judge).collect(), now_ns: 0 }
     }
 
     /// Judges the model as it is after a look; call it after every look. Gives what holds now, most
     /// confident first; suspicions that are not confirmed are among it, with a confidence below 0.5.
     pub fn look(&mut self, model: &ProcessModel) -> Vec<Finding> {
-        let Some(now_ns) = model.live_at_ns() else { return Vec::new() };
-        if now_ns <= self.now_ns {
-            // No new scan of the live table: nothing to judge anew.
-            return self.findings();
-        }
-        self.now_ns = now_ns;
-        let mut said: BTreeMap<(SiteId, Kind), Suspicion> = BTreeMap::new();
-        for detector in &self.detectors {
-            for suspicion in detector.examine(model, &self.config) {
-                said.insert((suspicion.site, suspicion.kind), suspicion);
-            }
-        }
-        let config = self.config;
-        self.cases.retain(|key, case| match (said.remove(key), model.site(key.0)) {
-            (Some(suspicion), Some(site)) => !case.support(suspicion, site, &config, now_ns),
-            (_, site) => !case.miss(site, &config, now_ns),
-        });
-        for (key, suspicion) in said {
-            if let Some(case) = Case::open(suspicion, now_ns) {
-                self.cases.insert(key, case);
-            }
+        for judge in &mut self.detectors {
+            judge.look(model, &self.config);
+            self.now_ns = self.now_ns.max(judge.looked_at_ns);
         }
         self.findings()
     }
 
     /// What held at the last look, most confident first.
     pub fn findings(&self) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self.cases.values().map(|case| self.finding(case)).collect();
+        let mut findings: Vec<Finding> = self.detectors.iter().flat_map(Judge::findings).collect();
         findings.sort_by(|a, b| {
-            b.confidence.total_cmp(&a.confidence).then(b.size_bytes.total_cmp(&a.size_bytes))
+            b.confidence
+                .total_cmp(&a.confidence)
+                .then(b.size_bytes.total_cmp(&a.size_bytes))
+                .then(b.count.total_cmp(&a.count))
         });
         findings
     }
+}
 
-    fn finding(&self, case: &Case) -> Finding {
-        let said = &case.last;
-        Finding {
-            pattern: said.pattern,
-            kind: said.kind,
-            site: said.site,
-            stack: said.stack,
-            size_bytes: said.bytes.value,
-            size_bytes_interval: (said.bytes.low, said.bytes.high),
-            count: said.count.value,
-            growth_bytes_per_hour: 3600.0 * said.bytes_per_s,
-            growth_per_hour: 3600.0 * said.count_per_s,
-            confidence: case.confidence(&self.config, self.now_ns),
-            detail: said.detail.clone(),
-            suggested_fix: said.suggested_fix.clone(),
-            first_seen_ns: case.first_seen_ns,
-            last_seen_ns: case.last_seen_ns,
-            evidence: said.evidence.clone(),
+impl Judge {
+    fn look(&mut self, model: &ProcessModel, config: &DetectConfig) {
+        // Without a new look of its own there is nothing to judge anew.
+        let Some(now_ns) = self.detector.looked_at_ns(model).filter(|at| *at > self.looked_at_ns) else {
+            return;
+        };
+        self.looked_at_ns = now_ns;
+        let said = self.detector.examine(model, config).into_iter();
+        let mut said: BTreeMap<Subject, Suspicion> = said.map(|s| (s.subject, s)).collect();
+        self.dossiers.retain(|subject, dossier| match said.remove(subject) {
+            Some(suspicion) => dossier.add(suspicion, heap_births(model, *subject), config, now_ns),
+            None => !has_gone(model, *subject, &dossier.last) && dossier.miss(config, now_ns),
+        });
+        for (subject, suspicion) in said {
+            self.dossiers.extend(Dossier::open(suspicion, now_ns).map(|dossier| (subject, dossier)));
+        }
+    }
+
+    fn findings(&self) -> impl Iterator<Item = Finding> {
+        self.dossiers.values().map(|dossier| dossier.finding(self.looked_at_ns))
+    }
+}
+
+/// The live samples of a heap subject; resources carry their births with them.
+fn heap_births(model: &ProcessModel, subject: Subject) -> Option<&[LiveSample]> {
+    match subject {
+        Subject::Place(Class::Heap, site) => Some(model.site(site)?.live()),
+        _ => None,
+    }
+}
+
+/// Whether most of what was called leaked has been given back after all.
+fn has_gone(model: &ProcessModel, subject: Subject, last: &Suspicion) -> bool {
+    match subject {
+        Subject::Place(Class::Heap, site) => {
+            let weight = |sample: &LiveSample| sample.size_bytes as f64 / sample.inclusion_probability;
+            let held: f64 = model.site(site).map_or(0.0, |site| site.live().iter().map(weight).sum());
+            held < 0.5 * last.bytes.value
+        }
+        Subject::Place(Class::Callback | Class::Module, _) | Subject::Process(_) => false,
+        Subject::Place(class, site) => {
+            let held = model.resources().place(class, site).map_or(0, |place| place.holdings().len());
+            (held as f64) < 0.5 * last.count.value
         }
     }
 }

@@ -31,6 +31,19 @@ pub(crate) fn count(value: f64) -> String {
     format!("{:.0}", value.max(0.0))
 }
 
+/// A whole number with commas between the thousands.
+pub(crate) fn grouped(value: f64) -> String {
+    let digits = count(value);
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A share in percent.
 pub(crate) fn percent(value: f64) -> String {
     let value = 100.0 * value;
@@ -49,5 +62,7 @@ mod tests {
         assert_eq!(super::seconds(90.0), "90 s");
         assert_eq!(super::seconds(86_400.0 * 3.0), "3.0 days");
         assert_eq!(super::percent(0.012), "1.2 %");
+        assert_eq!(super::grouped(1_234_567.0), "1,234,567");
+        assert_eq!(super::grouped(999.0), "999");
     }
 }

@@ -41,6 +41,7 @@ impl Point for ResourcePoint {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceSite {
     class: Class,
+    stack: StackId,
     site: Site,
     holdings: Vec<Holding>,
 }
@@ -49,6 +50,11 @@ impl ResourceSite {
     /// What it makes.
     pub fn class(&self) -> Class {
         self.class
+    }
+
+    /// The stack that made most of them so far; [`StackId`] 0 where none is known.
+    pub fn stack(&self) -> StackId {
+        self.stack
     }
 
     /// Births, deaths, lifetimes and history; its live samples are the holdings, in the same order.
@@ -91,13 +97,22 @@ impl Resources {
     }
 
     fn absorb_totals(&mut self, reading: &ResourceReading, site_of: &dyn Fn(StackId) -> SiteId) {
-        let mut fresh: BTreeMap<Place, SiteTotals> = BTreeMap::new();
+        let mut fresh: BTreeMap<Place, (SiteTotals, u64, StackId)> = BTreeMap::new();
         for totals in &reading.totals {
-            fresh.entry((totals.class, site_of(totals.stack))).or_default().add(&as_stack_totals(totals));
+            let place = (totals.class, site_of(totals.stack));
+            let (sum, most, stack) =
+                fresh.entry(place).or_insert_with(|| (SiteTotals::default(), 0, StackId(0)));
+            sum.add(&as_stack_totals(totals));
+            if totals.births > *most {
+                (*most, *stack) = (totals.births, totals.stack);
+            }
         }
-        for (place, totals) in fresh {
+        for (place, (totals, _, stack)) in fresh {
             match self.place_or_make(place, reading.at_ns) {
-                Some(resource) => resource.site.set_totals(totals, reading.at_ns),
+                Some(resource) => {
+                    resource.stack = stack;
+                    resource.site.set_totals(totals, reading.at_ns);
+                }
                 None => self.places_without_room += 1,
             }
         }
@@ -128,6 +143,7 @@ impl Resources {
         }
         Some(self.sites.entry(place).or_insert_with(|| ResourceSite {
             class: place.0,
+            stack: StackId(0),
             site: Site::new(place.1, at_ns),
             holdings: Vec::new(),
         }))

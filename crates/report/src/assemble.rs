@@ -5,8 +5,8 @@ use memguard_symbolize as symbolize;
 use serde::Serialize;
 
 use crate::document::{
-    Cleanup, Counted, Evidence, Explained, FrameRole, Memory, Overhead, Process, Report, ReportFinding, RssMb, SCHEMA,
-    StackFrame,
+    Cleanup, Counted, Evidence, Explained, FrameRole, Memory, Overhead, Process, Report, ReportFinding,
+    RssMb, SCHEMA, StackFrame,
 };
 use crate::identity::{finding_id, stamp};
 use crate::input::{FindingInput, MemoryInput, OverheadInput, ProcessInput, ReportInput};

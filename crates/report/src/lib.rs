@@ -27,8 +27,8 @@ mod units;
 
 pub use assemble::assemble;
 pub use document::{
-    Cleanup, Counted, Evidence, Exit, Explained, FrameRole, Memory, Overhead, Process, Report, ReportFinding, RssMb,
-    SCHEMA, Session, StackCounts, StackFrame,
+    Cleanup, Counted, Evidence, Exit, Explained, FrameRole, Memory, Overhead, Process, Report, ReportFinding,
+    RssMb, SCHEMA, Session, StackCounts, StackFrame,
 };
 pub use filter::{MIN_CONFIDENCE_DEFAULT, filter};
 pub use identity::{finding_id, stamp};

@@ -18,8 +18,14 @@ const EXPLANATIONS: &[(&str, &str)] = &[
     ("free_missed", "objects were freed past the hooks"),
     ("reentered", "allocations inside a signal handler or inside MemGuard were not sampled"),
     ("descriptor_table_full", "descriptors have no stack: their numbers are too high"),
-    ("object_table_full", "threads, children, timers, mappings or registrations were not tracked: too many at once"),
+    (
+        "object_table_full",
+        "threads, children, timers, mappings or registrations were not tracked: too many at once",
+    ),
     ("close_missed", "descriptors or other objects ended past the hooks"),
-    ("close_disputed", "descriptors were closed by a child that shares memory; what was known of them is kept"),
+    (
+        "close_disputed",
+        "descriptors were closed by a child that shares memory; what was known of them is kept",
+    ),
     ("event_abandoned", "events were cut off: a thread was stopped or killed while it wrote"),
 ];

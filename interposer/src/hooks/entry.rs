@@ -58,11 +58,21 @@ macro_rules! wide_hooks {
 /// Puts stack and frame pointer behind so many arguments.
 #[cfg(all(not(feature = "portable"), target_arch = "x86_64"))]
 macro_rules! registers {
-    () => { "mov rdi, rsp\nmov rsi, rbp\n" };
-    ($a:ident) => { "mov rsi, rsp\nmov rdx, rbp\n" };
-    ($a:ident $b:ident) => { "mov rdx, rsp\nmov rcx, rbp\n" };
-    ($a:ident $b:ident $c:ident) => { "mov rcx, rsp\nmov r8, rbp\n" };
-    ($a:ident $b:ident $c:ident $d:ident) => { "mov r8, rsp\nmov r9, rbp\n" };
+    () => {
+        "mov rdi, rsp\nmov rsi, rbp\n"
+    };
+    ($a:ident) => {
+        "mov rsi, rsp\nmov rdx, rbp\n"
+    };
+    ($a:ident $b:ident) => {
+        "mov rdx, rsp\nmov rcx, rbp\n"
+    };
+    ($a:ident $b:ident $c:ident) => {
+        "mov rcx, rsp\nmov r8, rbp\n"
+    };
+    ($a:ident $b:ident $c:ident $d:ident) => {
+        "mov r8, rsp\nmov r9, rbp\n"
+    };
 }
 
 pub(crate) use hooks;

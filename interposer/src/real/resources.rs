@@ -264,8 +264,14 @@ fn map(
     number: c_int,
     offset: i64,
 ) -> *mut c_void {
-    let arguments =
-        [address as usize, bytes, protection as usize, flags as usize, number as isize as usize, offset as usize];
+    let arguments = [
+        address as usize,
+        bytes,
+        protection as usize,
+        flags as usize,
+        number as isize as usize,
+        offset as usize,
+    ];
     pointer(sys::call(libc::SYS_mmap, arguments))
 }
 

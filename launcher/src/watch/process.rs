@@ -204,7 +204,8 @@ impl Watched {
         let stacks = reader.stack_statistics();
         let mut lost: BTreeMap<String, u64> =
             reader.losses().into_iter().map(|(cause, count)| (cause.to_owned(), count)).collect();
-        let without_room = self.model.losses().stacks_without_room + self.model.resources().places_without_room();
+        let without_room =
+            self.model.losses().stacks_without_room + self.model.resources().places_without_room();
         lost.insert("sites_without_room".to_owned(), without_room);
         lost.insert("close_disputed".to_owned(), self.resources.disputed());
         self.facts.pid = reader.pid().unsigned_abs();

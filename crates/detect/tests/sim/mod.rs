@@ -2,6 +2,8 @@
 //! In: births with lifetimes, or plain allocations thinned by the real sampling draws. Out: confidences.
 #![allow(dead_code)] // Each test binary uses its own part.
 
+pub mod resources;
+
 use memguard_detect::{DetectConfig, Finding, Verdicts};
 use memguard_model::{LIFETIME_BUCKETS, LiveSample, ProcessModel, Reading, SiteId, StackId, StackTotals};
 use memguard_sampling::{Rng, inclusion_probability, next_gap_bytes};

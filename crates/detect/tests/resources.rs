@@ -1,0 +1,136 @@
+//! Detect, error rates on everything beside the heap: for every kind a leak that must be found in time and under its
+//! name, and near misses that must stay below 0.5 at every look. Times are in units of `handles_max_age_s` (60 s in
+//! guard mode, 2 s in aggressive mode), so both modes run the same patterns. Table: `SEEDS=40 cargo test --release
+//! -p memguard-detect --test resources -- --nocapture --test-threads 1`.
+
+mod healthy;
+mod leaking;
+mod sim;
+
+use memguard_detect::{DetectConfig, Kind};
+use memguard_sampling::Rng;
+use sim::resources::{Seen, World};
+use sim::seeds;
+
+/// The unit of time and how fast a leak is.
+#[derive(Debug, Clone, Copy)]
+pub struct Mode {
+    name: &'static str,
+    config: DetectConfig,
+    poll_s: f64,
+    /// One unit, in seconds.
+    unit_s: f64,
+    /// Leaked things in a unit: one in 10 s in guard mode, one in 100 ms in aggressive mode.
+    leaks: f64,
+    /// Units by which plain growth must be found.
+    growth_by: f64,
+}
+
+pub type Make = fn(&mut Rng, &Mode, f64) -> World;
+
+fn modes() -> [Mode; 2] {
+    let guard = DetectConfig::guard();
+    let aggressive = DetectConfig::aggressive();
+    [
+        Mode { name: "guard", config: guard, poll_s: 1.0, unit_s: 60.0, leaks: 6.0, growth_by: 5.0 },
+        Mode { name: "aggressive", config: aggressive, poll_s: 0.1, unit_s: 2.0, leaks: 20.0, growth_by: 3.0 },
+    ]
+}
+
+fn watch(mode: &Mode, seed: u64, units: f64, make: Make) -> Seen {
+    let end_s = units * mode.unit_s;
+    // Long runs are looked at less often, as the collector does when a look is dear.
+    let poll_s = if units > 30.0 { mode.unit_s / 20.0 } else { mode.poll_s };
+    make(&mut Rng::from_seed(seed), mode, end_s).watch(poll_s, end_s, mode.config)
+}
+
+/// A leak: its kind, the units by which it must be shown (0: as plain growth), how long it is watched.
+pub struct Leak {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub by: f64,
+    pub units: f64,
+    /// Confidence that it must reach.
+    pub reaches: f64,
+    pub make: Make,
+}
+
+/// Goal: every kind is found in time, under its own name, and stays found. Method: seeded runs in both modes.
+#[test]
+fn leaks_are_found() {
+    let seeds = seeds(4);
+    println!("| leak | mode | found in time | at end | highest, mean | first shown, s | other kinds | renamed |");
+    let (mut all, mut found, mut wrong) = (0, 0, 0);
+    let mut bad = Vec::new();
+    for leak in leaking::all() {
+        for mode in modes() {
+            let by_s = mode.unit_s * if leak.by > 0.0 { leak.by } else { mode.growth_by };
+            let (mut in_time, mut at_end, mut others, mut renamed, mut best) = (0, 0, 0, 0, 0.0);
+            let mut first = Vec::new();
+            for seed in 0..seeds {
+                let seen = watch(&mode, seed, leak.units, leak.make);
+                let shown = seen.shown_s.get(&leak.kind).copied();
+                in_time += u64::from(shown.is_some_and(|at| at <= by_s + 2.01 * mode.poll_s));
+                at_end +=
+                    u64::from(seen.findings.iter().any(|f| f.kind == leak.kind && f.confidence >= 0.5));
+                others += u64::from(seen.shown_s.keys().any(|kind| *kind != leak.kind));
+                renamed += seen.changes;
+                best += seen.best.get(&leak.kind).copied().unwrap_or(0.0) / seeds as f64;
+                first.extend(shown);
+            }
+            first.sort_by(f64::total_cmp);
+            let median = first.get(first.len() / 2).map_or_else(|| "-".to_owned(), |at| format!("{at:.1}"));
+            println!(
+                "| {:44} | {:10} | {:.2} | {:.2} | {best:.2} | {median:>6} | {others} | {renamed} |",
+                leak.name,
+                mode.name,
+                in_time as f64 / seeds as f64,
+                at_end as f64 / seeds as f64,
+            );
+            all += seeds;
+            found += in_time;
+            wrong += others;
+            if (in_time as f64) < 0.75 * seeds as f64 || best < leak.reaches {
+                bad.push(format!("{} ({})", leak.name, mode.name));
+            }
+        }
+    }
+    println!("| mean | | {:.3} | | | | {wrong} | |", found as f64 / all as f64);
+    assert!(bad.is_empty(), "not found in time: {bad:?}");
+    assert!(found as f64 >= 0.95 * all as f64, "{found} of {all} in time");
+}
+
+/// Goal: near misses stay below 0.5 at every look. Method: seeded runs in both modes.
+#[test]
+fn healthy_is_never_shown() {
+    let seeds = seeds(4);
+    println!("| healthy | mode | ever shown | highest, mean |");
+    let (mut all, mut shown) = (0, 0);
+    let mut bad = Vec::new();
+    for (name, units, make) in healthy::all() {
+        for mode in modes() {
+            let (mut ever, mut best) = (0, 0.0);
+            let mut worst = None;
+            for seed in 0..seeds {
+                let seen = watch(&mode, seed, units, make);
+                best += seen.ever / seeds as f64;
+                if seen.ever >= 0.5 {
+                    ever += 1;
+                    worst = seen.worst;
+                }
+            }
+            println!("| {name:48} | {:10} | {:.2} | {best:.2} |", mode.name, ever as f64 / seeds as f64);
+            if let Some(worst) = worst {
+                println!("    {:?} {:.2} {} {:?}", worst.kind, worst.confidence, worst.detail, worst.evidence);
+            }
+            all += seeds;
+            shown += ever;
+            if ever as f64 > 0.25 * seeds as f64 {
+                bad.push(format!("{name} ({})", mode.name));
+            }
+        }
+    }
+    println!("| mean | | {:.3} | |", shown as f64 / all as f64);
+    assert!(bad.is_empty(), "shown: {bad:?}");
+    assert!(shown as f64 <= 0.02 * all as f64, "{shown} of {all} shown");
+}
