@@ -33,7 +33,14 @@ fn modes() -> [Mode; 2] {
     let aggressive = DetectConfig::aggressive();
     [
         Mode { name: "guard", config: guard, poll_s: 1.0, unit_s: 60.0, leaks: 6.0, growth_by: 5.0 },
-        Mode { name: "aggressive", config: aggressive, poll_s: 0.1, unit_s: 2.0, leaks: 20.0, growth_by: 3.0 },
+        Mode {
+            name: "aggressive",
+            config: aggressive,
+            poll_s: 0.1,
+            unit_s: 2.0,
+            leaks: 20.0,
+            growth_by: 3.0,
+        },
     ]
 }
 
@@ -59,7 +66,9 @@ pub struct Leak {
 #[test]
 fn leaks_are_found() {
     let seeds = seeds(4);
-    println!("| leak | mode | found in time | at end | highest, mean | first shown, s | other kinds | renamed |");
+    println!(
+        "| leak | mode | found in time | at end | highest, mean | first shown, s | other kinds | renamed |"
+    );
     let (mut all, mut found, mut wrong) = (0, 0, 0);
     let mut bad = Vec::new();
     for leak in leaking::all() {
@@ -71,8 +80,7 @@ fn leaks_are_found() {
                 let seen = watch(&mode, seed, leak.units, leak.make);
                 let shown = seen.shown_s.get(&leak.kind).copied();
                 in_time += u64::from(shown.is_some_and(|at| at <= by_s + 2.01 * mode.poll_s));
-                at_end +=
-                    u64::from(seen.findings.iter().any(|f| f.kind == leak.kind && f.confidence >= 0.5));
+                at_end += u64::from(seen.findings.iter().any(|f| f.kind == leak.kind && f.confidence >= 0.5));
                 others += u64::from(seen.shown_s.keys().any(|kind| *kind != leak.kind));
                 renamed += seen.changes;
                 best += seen.best.get(&leak.kind).copied().unwrap_or(0.0) / seeds as f64;
@@ -121,7 +129,10 @@ fn healthy_is_never_shown() {
             }
             println!("| {name:48} | {:10} | {:.2} | {best:.2} |", mode.name, ever as f64 / seeds as f64);
             if let Some(worst) = worst {
-                println!("    {:?} {:.2} {} {:?}", worst.kind, worst.confidence, worst.detail, worst.evidence);
+                println!(
+                    "    {:?} {:.2} {} {:?}",
+                    worst.kind, worst.confidence, worst.detail, worst.evidence
+                );
             }
             all += seeds;
             shown += ever;

@@ -27,7 +27,10 @@ fn with_churn(rng: &mut Rng, mode: &Mode, end_s: f64, mut world: World, class: C
 /// Every unit one, evenly.
 fn one_a_unit(mode: &Mode, end_s: f64, make: impl Fn(f64) -> Thing) -> World {
     let many = (end_s / mode.unit_s).ceil() as u32;
-    World { things: (0..many).map(|i| make((f64::from(i) + 0.3) * mode.unit_s)).collect(), ..World::default() }
+    World {
+        things: (0..many).map(|i| make((f64::from(i) + 0.3) * mode.unit_s)).collect(),
+        ..World::default()
+    }
 }
 
 macro_rules! grows {
@@ -164,16 +167,22 @@ fn handles() -> Vec<Leak> {
             });
             World { things: things.collect(), ..World::default() }
         }),
-        state("CLOSE_WAIT beside healthy connections", Kind::SocketCloseWait, 6.0, 0.9, |rng, mode, end_s| {
-            let unit_s = mode.unit_s;
-            let world = steady(rng, mode, end_s, |at| Thing {
-                state_s: at + 0.1 * unit_s,
-                use_every_s: 0.05 * unit_s,
-                used_until_s: at + 0.1 * unit_s,
-                ..thing(Class::Accepted, at)
-            });
-            with_churn(rng, mode, end_s, world, Class::Accepted)
-        }),
+        state(
+            "CLOSE_WAIT beside healthy connections",
+            Kind::SocketCloseWait,
+            6.0,
+            0.9,
+            |rng, mode, end_s| {
+                let unit_s = mode.unit_s;
+                let world = steady(rng, mode, end_s, |at| Thing {
+                    state_s: at + 0.1 * unit_s,
+                    use_every_s: 0.05 * unit_s,
+                    used_until_s: at + 0.1 * unit_s,
+                    ..thing(Class::Accepted, at)
+                });
+                with_churn(rng, mode, end_s, world, Class::Accepted)
+            },
+        ),
         Leak {
             name: "limit of 256: 20 a unit",
             kind: Kind::FdLimitNear,
