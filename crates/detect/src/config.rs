@@ -28,6 +28,9 @@ pub struct DetectConfig {
     pub shown_bytes: f64,
     /// Youngest age at which a handle or any other resource is suspect, in seconds.
     pub handles_max_age_s: f64,
+    /// Age of the process below which growth of resources is not shown, in multiples of that age: long enough for a
+    /// pool or a cache that fills at once to be seen full.
+    pub handles_maturity_ages: f64,
     /// Fewest overdue resources of a place for which growth is judged.
     pub handles_samples_min: usize,
     /// Looks that must agree before growth of resources becomes a finding of 0.5 or more.
@@ -51,6 +54,7 @@ impl DetectConfig {
             slow_maturity_s: 3600.0,
             shown_bytes: 18e6,
             handles_max_age_s: 60.0,
+            handles_maturity_ages: 4.0,
             handles_samples_min: 8,
             handles_looks_to_confirm: 4,
             sample_interval_bytes: 524_288.0,
@@ -71,16 +75,16 @@ impl DetectConfig {
             slow_maturity_s: 1.5,
             shown_bytes: 0.0,
             handles_max_age_s: 2.0,
+            handles_maturity_ages: 2.75,
             handles_samples_min: 3,
             handles_looks_to_confirm: 2,
             sample_interval_bytes: 0.0,
         }
     }
 
-    /// Span of growth of resources that is asked for before it is shown, in seconds: long enough for a pool or a cache
-    /// that fills at once to be seen full.
+    /// Span of growth of resources that is asked for before it is shown, in seconds.
     pub fn handles_maturity_s(&self) -> f64 {
-        2.5 * self.handles_max_age_s
+        self.handles_maturity_ages * self.handles_max_age_s
     }
 
     /// Span of growth at this rate that is asked for before it is shown, in seconds: between the slow rate and

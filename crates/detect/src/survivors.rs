@@ -25,7 +25,7 @@ const OUTLIVE_MIN: f64 = 0.5;
 const STARTUP_SHARE: f64 = 0.1;
 /// Share of the survivors' rate that the youngest must keep up, and the probability below which they do not.
 const YOUNG_SHARE: f64 = 0.5;
-const YOUNG_SUPPORT_MIN: f64 = 0.1;
+const YOUNG_SUPPORT_MIN: f64 = 0.03;
 
 /// Objects of one kind, as of one look.
 pub(crate) struct Population<'a> {

@@ -26,6 +26,7 @@ pub struct Mode {
     growth_by: f64,
 }
 
+/// Makes a program of a mode that runs for so many seconds.
 pub type Make = fn(&mut Rng, &Mode, f64) -> World;
 
 fn modes() -> [Mode; 2] {
@@ -51,14 +52,19 @@ fn watch(mode: &Mode, seed: u64, units: f64, make: Make) -> Seen {
     make(&mut Rng::from_seed(seed), mode, end_s).watch(poll_s, end_s, mode.config)
 }
 
-/// A leak: its kind, the units by which it must be shown (0: as plain growth), how long it is watched.
+/// A leak.
 pub struct Leak {
+    /// Its name in the table.
     pub name: &'static str,
+    /// What it must be called.
     pub kind: Kind,
+    /// Units by which it must be shown; 0: as plain growth.
     pub by: f64,
+    /// Units for which it is watched.
     pub units: f64,
     /// Confidence that it must reach.
     pub reaches: f64,
+    /// Makes it.
     pub make: Make,
 }
 
@@ -113,11 +119,11 @@ fn leaks_are_found() {
 fn healthy_is_never_shown() {
     let seeds = seeds(4);
     println!("| healthy | mode | ever shown | highest, mean |");
-    let (mut all, mut shown) = (0, 0);
+    let (mut all, mut shown) = (0_u64, 0_u64);
     let mut bad = Vec::new();
     for (name, units, make) in healthy::all() {
         for mode in modes() {
-            let (mut ever, mut best) = (0, 0.0);
+            let (mut ever, mut best) = (0_u64, 0.0);
             let mut worst = None;
             for seed in 0..seeds {
                 let seen = watch(&mode, seed, units, make);

@@ -40,6 +40,9 @@ const UNREMARKABLE_MAX: usize = 100;
 /// How many looks a segment may take until it can be read.
 const OPEN_TRIES_MAX: u32 = 20;
 
+/// Makes a fresh detector.
+type MakeDetector = fn() -> Box<dyn Detector + Send>;
+
 /// One session under watch.
 pub struct Watch {
     files: SessionFiles,
@@ -136,7 +139,7 @@ impl Watch {
 
     /// Judges by the patterns that are switched on.
     fn verdicts(&self) -> Verdicts {
-        let all: [(&str, fn() -> Box<dyn Detector + Send>); 7] = [
+        let all: [(&str, MakeDetector); 7] = [
             ("leaks", || Box::new(HeapGrowth)),
             ("handles", || Box::new(Handles)),
             ("timers", || Box::new(Timers)),

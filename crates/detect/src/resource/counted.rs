@@ -83,10 +83,10 @@ fn growth(
         fact("at the first look", words::grouped(first)),
         fact("at the last look", words::grouped(last)),
     ];
-    said.evidence.extend(judged.growth_evidence(&survivors));
+    said.evidence.extend(Judged::growth_evidence(&survivors));
     let births_ns = live.iter().map(|sample| sample.born_ns).collect();
     said.growing =
-        Some(Growing { confidence_max: CAP_GROWTH, ..judged.growing(&survivors, births_ns, config) });
+        Some(Growing { confidence_max: CAP_GROWTH, ..Judged::growing(&survivors, births_ns, config) });
     Some(said)
 }
 

@@ -44,7 +44,7 @@ impl Judged<'_> {
     }
 
     /// Growth, for a case; looks and cap are for the caller to set.
-    pub fn growing(&self, survivors: &Survivors<'_>, births_ns: Vec<u64>, config: &DetectConfig) -> Growing {
+    pub fn growing(survivors: &Survivors<'_>, births_ns: Vec<u64>, config: &DetectConfig) -> Growing {
         Growing {
             support: survivors.support,
             window_s: survivors.window_s(),
@@ -102,7 +102,7 @@ impl Judged<'_> {
     }
 
     /// The facts about growth.
-    pub fn growth_evidence(&self, survivors: &Survivors<'_>) -> Vec<Evidence> {
+    pub fn growth_evidence(survivors: &Survivors<'_>) -> Vec<Evidence> {
         vec![
             fact(
                 "chance that one past that age is still given back",

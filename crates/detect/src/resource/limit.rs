@@ -2,7 +2,7 @@
 //! In: counts over time, the limit, all descriptors held. Out: one [`Suspicion`] about the process.
 //!
 //! Near is 80 % of the limit while the count grows, nearly all of it in any case, or growth that passes the cohort
-//! test and reaches the limit within an hour. A process that stands at a high plateau is only suspected.
+//! test, has taken a tenth of it, and reaches it within an hour. A process that stands at a high plateau is only suspected.
 
 use super::class_rules::ClassRule;
 use super::judged::{Judged, commonest_stack, exactly};
@@ -19,6 +19,8 @@ use memguard_model::{Class, EndedLives, Family, Holding, LiveSample, ResourceSit
 const NEAR: f64 = 0.8;
 /// Share of the limit at which nothing is left.
 const FULL: f64 = 0.97;
+/// Share of the limit below which its end is out of sight, whatever the rate.
+const IN_SIGHT: f64 = 0.1;
 /// A limit that is reached within this span is near, in seconds.
 const HORIZON_S: f64 = 3600.0;
 /// Confidence when it is near.
@@ -52,7 +54,7 @@ pub(super) fn limit_near(resources: &Resources, config: &DetectConfig, now_ns: u
     let share = open / limit;
     let per_s = survivors.as_ref().map_or(0.0, |growth| growth.samples.len() as f64 / growth.span_s());
     let left_s = (limit - open).max(0.0) / per_s.max(1e-9);
-    if share < NEAR && left_s > HORIZON_S {
+    if share < NEAR && (share < IN_SIGHT || left_s > HORIZON_S) {
         return None;
     }
     let old = now_ns as f64 / 1e9 >= config.handles_max_age_s;
@@ -93,10 +95,10 @@ pub(super) fn limit_near(resources: &Resources, config: &DetectConfig, now_ns: u
         ),
     ];
     if let Some(growth) = &survivors {
-        said.evidence.extend(judged.growth_evidence(growth));
+        said.evidence.extend(Judged::growth_evidence(growth));
         let births_ns = live.iter().map(|sample| sample.born_ns).collect();
         said.growing =
-            Some(Growing { confidence_max: CAP_GROWTH, ..judged.growing(growth, births_ns, config) });
+            Some(Growing { confidence_max: CAP_GROWTH, ..Judged::growing(growth, births_ns, config) });
     }
     Some(said)
 }

@@ -95,7 +95,7 @@ impl<'a> PlaceView<'a> {
             examples(&dwelling),
         );
         let mut said = self.judged(rule.kind).suspicion(&dwelling, detail);
-        said.suggested_fix = rule.fix.to_owned();
+        rule.fix.clone_into(&mut said.suggested_fix);
         said.at_once = self.features.state_confidence(rule, dwelling.len(), births, self.max_age_s);
         said.evidence = self.features.evidence();
         said.evidence.extend([
@@ -140,9 +140,7 @@ impl<'a> PlaceView<'a> {
             .iter()
             .copied()
             .filter(|holding| !matches!(holding.condition, Condition::Ended { .. }))
-            .filter(|holding| {
-                now_ns - holding.born_ns < age_limit_ns || is_overdue(holding, age_limit_ns, now_ns)
-            })
+            .filter(|holding| !used_late(holding, age_limit_ns))
             .collect();
         let live: Vec<LiveSample> = staying.iter().map(|holding| as_sample(holding)).collect();
         let site = self.place.site();
@@ -165,12 +163,14 @@ impl<'a> PlaceView<'a> {
         said.count_per_s = rate_per_s;
         said.bytes_per_s = rate_per_s * said.bytes.value / said.count.value.max(1.0);
         said.evidence = self.features.evidence();
-        said.evidence.extend(judged.growth_evidence(&survivors));
+        said.evidence.extend(Judged::growth_evidence(&survivors));
         let births_ns = live.iter().map(|sample| sample.born_ns).collect();
+        let growing = Judged::growing(&survivors, births_ns, config);
         said.growing = Some(Growing {
             looks_to_confirm: terms.looks_to_confirm,
             confidence_max: terms.confidence_max,
-            ..judged.growing(&survivors, births_ns, config)
+            maturity_s: growing.maturity_s * self.features.patience(judged.kind),
+            ..growing
         });
         Some(said)
     }

@@ -4,7 +4,7 @@
 
 use super::state_rules::{Births, StateRule};
 use crate::config::DetectConfig;
-use crate::finding::Evidence;
+use crate::finding::{Evidence, Kind};
 use crate::words;
 use memguard_model::Class;
 
@@ -22,6 +22,10 @@ const ERROR_PATH_SAMPLES_MIN: usize = 3;
 const ERROR_PATH_CLOSED_SHARE: f64 = 0.5;
 const ERROR_PATH_DEATHS_MIN: u64 = 5;
 const ERROR_PATH_LIFETIME_SHARE: f64 = 0.25;
+
+/// Servers keep idle connections for a while, and close them by a time-out that is often a few times the age at which
+/// they are suspect: so much longer growth must last before they are called forgotten.
+const IDLE_PATIENCE: f64 = 2.0;
 
 /// What is known of a place.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +87,11 @@ impl Features {
             looks_to_confirm: config.handles_looks_to_confirm,
             confidence_max: CAP_GROWTH - less,
         }
+    }
+
+    /// How much longer than usual growth of this kind must have been seen.
+    pub fn patience(&self, kind: Kind) -> f64 {
+        if kind == Kind::SocketIdle && self.class == Class::Accepted { IDLE_PATIENCE } else { 1.0 }
     }
 
     /// What it is worth that the kernel says this of so many.

@@ -75,7 +75,7 @@ fn kept() -> Vec<(&'static str, f64, Make)> {
             let mut world = World::default();
             let mut at = 0.0;
             while at < end_s {
-                at += exponential(rng, mode.unit_s / 20.0 * (at / (2.0 * mode.unit_s)).exp());
+                at += exponential(rng, mode.unit_s / 20.0 * (2.0 * at / mode.unit_s).exp());
                 world.things.push(thing(Class::File, at));
             }
             world.things.retain(|thing| thing.at_s < end_s);

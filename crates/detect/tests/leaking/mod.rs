@@ -54,6 +54,7 @@ fn state(name: &'static str, kind: Kind, by: f64, reaches: f64, make: Make) -> L
 pub fn all() -> Vec<Leak> {
     let mut all = plain();
     all.extend(handles());
+    all.extend(kernel_states());
     all.extend(others());
     all
 }
@@ -143,8 +144,8 @@ fn handles() -> Vec<Leak> {
         Leak {
             name: "connections without data",
             kind: Kind::SocketIdle,
-            by: 6.0,
-            units: 12.0,
+            by: 9.0,
+            units: 14.0,
             reaches: 0.6,
             make: |rng, mode, end_s| {
                 let unit_s = mode.unit_s;
@@ -155,6 +156,11 @@ fn handles() -> Vec<Leak> {
                 })
             },
         },
+    ]
+}
+
+fn kernel_states() -> Vec<Leak> {
+    vec![
         state("CLOSE_WAIT, one accepted", Kind::SocketCloseWait, 4.0, 0.6, |_, mode, _| World {
             things: vec![Thing { state_s: 3.0 * mode.unit_s, ..thing(Class::Accepted, 2.0 * mode.unit_s) }],
             ..World::default()

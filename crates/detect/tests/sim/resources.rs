@@ -20,7 +20,7 @@ pub struct Thing {
     pub dies_s: f64,
     pub size_bytes: u64,
     pub origin: Origin,
-    /// When the kernel state of its class begins: CLOSE_WAIT, ended, orphaned, unread.
+    /// When the kernel state of its class begins: `CLOSE_WAIT`, ended, orphaned, unread.
     pub state_s: f64,
     /// Interval of a timer whose ticks are unread.
     pub interval_s: f64,
