@@ -39,7 +39,7 @@ stale() {
     output=$1
     shift
     [ -e "$output" ] || return 0
-    for source in "$@" "$src/target.h" "$src/outside_libc.h" "$0"; do
+    for source in "$@" "$src"/*.h "$src/variants.rs" "$0"; do
         if [ "$source" -nt "$output" ]; then
             return 0
         fi
@@ -69,11 +69,18 @@ c() {
 
 for name in leak_steady leak_error_path leak_threads leak_realloc leak_inlined wrapper deep_recursion malloc_family \
     warmup_then_plateau fifo_cache sawtooth_batches pool_at_start \
+    leak_files leak_streams leak_sockets leak_descriptors leak_timers leak_unjoined leak_children leak_listeners \
+    leak_mappings healthy_files healthy_sockets healthy_descriptors healthy_timers healthy_threads healthy_children \
+    healthy_listeners healthy_mappings fd_storm fd_signal fd_vfork thread_storm child_storm mmap_storm \
     exit_immediately abort_now close_all_fds tiny_stacks many_threads signal_alloc longjmp_over coroutines fork_storm; do
     c "$name" "$name.c"
 done
 # It uses a block after a realloc that must fail: that is its subject.
 c realloc_exact realloc_exact.c -Wno-use-after-free
+
+# Fortified: open(2) becomes __open_2 where its mode is not given.
+c fd_doors fd_doors.c -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+c quiet_peer quiet_peer.c -static
 
 c leak_plugin.so leak_plugin.c -shared -fPIC
 c quiet_plugin.so quiet_plugin.c -shared -fPIC
@@ -86,13 +93,19 @@ origin='-Wl,-rpath,$ORIGIN'
 c early_alloc early_alloc.c "-L$out" -learly "$origin"
 c early_ifunc early_ifunc.c "-L$out" -learly_ifunc "$origin"
 
-for name in leak_cpp late_alloc; do
+for name in leak_cpp late_alloc leak_cpp_handles healthy_cpp_handles; do
     # shellcheck disable=SC2086
     build "$out/$name" "$src/$name.cpp" "$CXX" -std=c++17 -g -O2 $warnings "$src/$name.cpp" -pthread
 done
 
-build "$out/leak_rust" "$src/leak_rust.rs" \
-    "$RUSTC" --edition 2021 -g -C opt-level=2 --crate-name leak_rust "$src/leak_rust.rs"
+for name in leak_rust leak_rust_handles healthy_rust_handles; do
+    build "$out/$name" "$src/$name.rs" \
+        "$RUSTC" --edition 2021 -g -C opt-level=2 --crate-name "$name" "$src/$name.rs"
+done
+
+for name in variants leak_python healthy_python; do
+    build "$out/$name.py" "$src/$name.py" sh -c 'cp "$0" "$2"' "$src/$name.py"
+done
 
 c leak_steady_O1 leak_steady.c -O1
 c no_frame_pointers leak_steady.c -fomit-frame-pointer

@@ -101,7 +101,7 @@ pub fn closing_range(first: u32, last: u32) {
     let Some(attached) = watched() else { return };
     let descriptors = attached.segment.descriptors();
     let now_ns = attached.about_now_ns();
-    for number in first..descriptors.used().min(last.saturating_add(1)) {
+    for number in first..descriptors.extent().min(last.saturating_add(1)) {
         if let Some(closed) = descriptors.close(number) {
             count_death(attached, closed.stack, closed.born_ns, now_ns);
         }
@@ -148,6 +148,14 @@ pub fn adopted(number: c_int, class: Class, owner: usize, here: Here) {
     if !known {
         opened_by_owner(number, class, owner, here);
     }
+}
+
+/// A descriptor that may be a timer was read.
+pub fn timer_was_read(number: c_int) {
+    let Ok(number) = u32::try_from(number) else { return };
+    let _errno = KeepErrno::new();
+    let Some(attached) = watched() else { return };
+    attached.segment.descriptors().used(number, Class::Timerfd, attached.about_now_ns());
 }
 
 /// An object was made. `handle` tells it from others of its class.

@@ -27,9 +27,10 @@ static pid_t start(int code) {
     return child;
 }
 
-static void told(pid_t child, pid_t said, int status, int code) {
+/* The status by its place: arguments are evaluated in any order. */
+static void told(pid_t child, pid_t said, const int *status, int code) {
     target_check(child == said, "another child", 12);
-    target_check(WIFEXITED(status) && WEXITSTATUS(status) == code, "another status", 11);
+    target_check(WIFEXITED(*status) && WEXITSTATUS(*status) == code, "another status", 11);
 }
 
 static void inform(pid_t child, const siginfo_t *about, int code) {
@@ -45,7 +46,7 @@ static void by_spawn(int code, int search) {
                         : posix_spawn(&child, "/bin/sh", NULL, NULL, arguments, environ);
     int status = -1;
     target_check(failed == 0, "posix_spawn", 10);
-    told(child, waitpid(child, &status, 0), status, code);
+    told(child, waitpid(child, &status, 0), &status, code);
     target_check(posix_spawn(&child, "/absent", NULL, NULL, arguments, environ) == ENOENT, "an absent program", 11);
 }
 
@@ -57,7 +58,7 @@ static void leave_behind(int code) {
         pid_t grandchild = fork();
         _exit(grandchild == 0 ? 0 : grandchild > 0 ? code : 99);
     }
-    told(child, waitpid(child, &status, 0), status, code);
+    told(child, waitpid(child, &status, 0), &status, code);
 }
 
 static void one(long number) {
@@ -69,18 +70,18 @@ static void one(long number) {
     switch (number % WAYS) {
     case 0:
         child = start(code);
-        told(child, wait(&status), status, code);
+        told(child, wait(&status), &status, code);
         break;
     case 1:
         child = start(code);
-        told(child, waitpid(-1, &status, 0), status, code);
+        told(child, waitpid(-1, &status, 0), &status, code);
         break;
     case 2:
         child = start(code);
         while ((said = waitpid(child, &status, WNOHANG)) == 0) {
             target_sleep_until(target_now() + 0.001);
         }
-        told(child, said, status, code);
+        told(child, said, &status, code);
         break;
     case 3:
         child = start(code);
@@ -91,15 +92,15 @@ static void one(long number) {
         child = start(code);
         target_check(waitid(P_ALL, 0, &about, WEXITED | WNOWAIT) == 0, "waitid", 11);
         inform(child, &about, code);
-        told(child, waitpid(child, &status, 0), status, code); /* it is still there */
+        told(child, waitpid(child, &status, 0), &status, code); /* it is still there */
         break;
     case 5:
         child = start(code);
-        told(child, wait3(&status, 0, &used), status, code);
+        told(child, wait3(&status, 0, &used), &status, code);
         break;
     case 6:
         child = start(code);
-        told(child, wait4(child, &status, 0, &used), status, code);
+        told(child, wait4(child, &status, 0, &used), &status, code);
         break;
     case 7:
         leave_behind(code);
@@ -107,14 +108,14 @@ static void one(long number) {
     case 8:
         snprintf(word, sizeof word, "exit %d", code);
         status = system(word);
-        told(1, 1, status, code);
+        told(1, 1, &status, code);
         break;
     case 9:
         snprintf(word, sizeof word, "exit %d", code);
         FILE *stream = popen(word, "r");
         target_check(stream != NULL, "popen", 10);
         status = pclose(stream);
-        told(1, 1, status, code);
+        told(1, 1, &status, code);
         break;
     case 10:
     case 11:
@@ -125,7 +126,7 @@ static void one(long number) {
         if (child == 0) {
             _exit(code);
         }
-        told(child, waitpid(child, &status, 0), status, code);
+        told(child, waitpid(child, &status, 0), &status, code);
         break;
     case 13:
         child = fork();
@@ -142,10 +143,10 @@ static void one(long number) {
         if (child == 0) {
             pid_t grandchild = start(code);
             int below = -1;
-            told(grandchild, waitpid(grandchild, &below, 0), below, code);
+            told(grandchild, waitpid(grandchild, &below, 0), &below, code);
             _exit(code);
         }
-        told(child, waitpid(child, &status, 0), status, code);
+        told(child, waitpid(child, &status, 0), &status, code);
         break;
     }
     target_check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "a child is left", 12);

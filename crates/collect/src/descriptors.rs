@@ -51,7 +51,6 @@ struct Known {
     /// Lists that have shown it.
     seen: u32,
     position: Option<u64>,
-    ticks: u64,
     unread_since_ns: Option<u64>,
     detailed_at_ns: u64,
     is_disputed: bool,
@@ -94,6 +93,13 @@ impl Descriptors {
         match (same, booked) {
             (Some(mut known), booked) if booked == known.booked => {
                 known.seen = known.seen.saturating_add(1);
+                known
+            }
+            // A timer was read.
+            (Some(mut known), Some(booked)) if known.is_read_since(booked) => {
+                known.booked = Some(booked);
+                known.holding.used_ns = Some(booked.owner);
+                known.unread_since_ns = None;
                 known
             }
             // A stream has taken it over, or it is another of the same name.
@@ -139,7 +145,6 @@ impl Descriptors {
             holding,
             seen: 1,
             position: None,
-            ticks: 0,
             unread_since_ns: None,
             detailed_at_ns: 0,
             is_disputed: false,
@@ -212,6 +217,12 @@ impl Descriptors {
 }
 
 impl Known {
+    /// Whether this is the same timer, read once more.
+    fn is_read_since(&self, booked: Booked) -> bool {
+        let same = |before: Booked| before.born_ns == booked.born_ns && before.class == booked.class;
+        booked.class == Some(Class::Timerfd) && self.booked.is_some_and(same)
+    }
+
     fn learn(&mut self, info: &FdInfo, now_ns: u64) {
         let FdDetail::Timer { ticks, interval_ns, .. } = info.detail else {
             if self.position.is_some_and(|before| before != info.position) {
@@ -220,13 +231,9 @@ impl Known {
             self.position = Some(info.position);
             return;
         };
-        if ticks == 0 || ticks < self.ticks {
-            // It was read.
-            self.unread_since_ns = None;
-            self.holding.used_ns = Some(now_ns);
-        }
-        self.ticks = ticks;
+        // The kernel counts no further than the first expiration until somebody reads.
         self.holding.condition = if ticks == 0 {
+            self.unread_since_ns = None;
             Condition::Ordinary
         } else {
             let since_ns = *self.unread_since_ns.get_or_insert(now_ns);

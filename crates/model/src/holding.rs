@@ -34,7 +34,7 @@ pub enum Condition {
     Unread {
         /// Look since which its ticks have only grown, ns on the process clock.
         since_ns: u64,
-        /// Expirations that nobody has read.
+        /// Expirations that the kernel has counted since; of a timer that goes on it counts the first alone.
         ticks: u64,
         /// Its interval; 0 fires once.
         interval_ns: u64,

@@ -30,7 +30,7 @@ pub struct Descriptor {
     pub stack: u32,
     /// Birth on the process clock, in ns.
     pub born_ns: u64,
-    /// Address of the `FILE` or `DIR` that owns it, or 0.
+    /// Address of the `FILE` or `DIR` that owns it, or 0; of a timer, when it was last read, in ns on the process clock.
     pub owner: u64,
 }
 
@@ -56,7 +56,7 @@ impl<'a> DescriptorTable<'a> {
     }
 
     /// Numbers from here on were never used.
-    pub fn used(&self) -> u32 {
+    pub fn extent(&self) -> u32 {
         let used = self.used.map_or(0, |used| used.load(Ordering::Relaxed));
         u32::try_from(used).unwrap_or(u32::MAX).min(self.capacity())
     }
@@ -120,6 +120,17 @@ impl<'a> DescriptorTable<'a> {
         let _ = state.compare_exchange(seen, adopted, Ordering::Release, Ordering::Relaxed);
     }
 
+    /// A descriptor of this class, which has no owner, was used.
+    pub fn used(&self, number: u32, class: Class, at_ns: u64) {
+        let Some((state, rest)) = self.entry(number) else { return };
+        let wanted = u64::from(class.code()) << CLASS_SHIFT | OPEN;
+        if state.load(Ordering::Relaxed) & (0xFF << CLASS_SHIFT | OPEN) == wanted
+            && let Some(word) = rest.get(1)
+        {
+            word.store(at_ns, Ordering::Relaxed);
+        }
+    }
+
     /// A copy of one entry; `None` if it is not open here (or changes all the time). Safe on any bytes.
     pub fn get(&self, number: u32) -> Option<Descriptor> {
         let (state, rest) = self.entry(number)?;
@@ -173,7 +184,7 @@ mod tests {
         assert_eq!(table.open(4, &descriptor(1)), Err(BeyondTable));
         assert_eq!(table.open(u32::MAX, &descriptor(1)), Err(BeyondTable));
         assert_eq!((table.close(4), table.get(u32::MAX)), (None, None));
-        assert_eq!(table.used(), 0);
+        assert_eq!(table.extent(), 0);
     }
 
     #[test]
@@ -187,6 +198,20 @@ mod tests {
         let adopted = Descriptor { class: Some(Class::Stream), owner: 99, ..descriptor(7) };
         assert_eq!(table.get(2), Some(adopted));
         assert_eq!(table.close(2), Some(adopted));
+    }
+
+    #[test]
+    fn use_is_noted_of_its_class_alone() {
+        let w = words(CONTROL_WORDS + 4 * ENTRY_WORDS);
+        let table = DescriptorTable::new(&w);
+        table.open(2, &descriptor(7)).unwrap();
+        table.used(2, Class::Timerfd, 99);
+        assert_eq!(table.get(2), Some(descriptor(7)));
+        table.used(2, Class::Socket, 99);
+        assert_eq!(table.get(2), Some(Descriptor { owner: 99, ..descriptor(7) }));
+        table.used(3, Class::Socket, 99);
+        table.used(4, Class::Socket, 99);
+        assert_eq!(table.get(3), None);
     }
 
     proptest! {
@@ -206,7 +231,7 @@ mod tests {
                 for number in 0..8 {
                     prop_assert_eq!(table.get(number), map.get(&number).copied());
                 }
-                prop_assert!(map.keys().all(|number| *number < table.used()));
+                prop_assert!(map.keys().all(|number| *number < table.extent()));
             }
         }
 
@@ -215,7 +240,7 @@ mod tests {
         fn survives_any_bytes(bytes in prop::collection::vec(any::<u64>(), CONTROL_WORDS + 12), number: u32) {
             let w: Vec<AtomicU64> = bytes.iter().map(|w| AtomicU64::new(*w)).collect();
             let table = DescriptorTable::new(&w);
-            for number in (0..table.used()).chain([number]) {
+            for number in (0..table.extent()).chain([number]) {
                 let _ = table.get(number);
                 table.adopt(number, Class::File, 1);
                 let _ = table.close(number);

@@ -357,7 +357,7 @@ mod tests {
     pub(crate) fn read_everything(s: &Segment<'_>) {
         s.live().for_each(|_| {});
         s.objects().for_each(|_| {});
-        for number in 0..s.descriptors().used() {
+        for number in 0..s.descriptors().extent() {
             let _ = s.descriptors().get(number);
         }
         let stacks = s.stacks().unwrap();

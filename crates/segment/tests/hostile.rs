@@ -64,7 +64,7 @@ fn the_seeds_are_sound() {
     let words = seeds::words(&seeds::segment());
     let opened = Segment::open(&words).unwrap();
     assert_eq!(*opened.layout(), Layout::new(seeds::SMALL).unwrap());
-    assert_eq!(words.len(), 512, "one page");
+    assert_eq!(words.len(), 1024, "two pages");
     segment::run(&seeds::segment());
     control::run(&seeds::control());
     collect::run(&seeds::segment());
@@ -72,7 +72,7 @@ fn the_seeds_are_sound() {
 
 proptest! {
     #[test]
-    fn damaged_segments_are_read(damage in damage(), cut in prop_oneof![Just(4096usize), 0usize..4200]) {
+    fn damaged_segments_are_read(damage in damage(), cut in prop_oneof![Just(8192usize), 0usize..8300]) {
         let mut bytes = damaged(seeds::segment(), &damage);
         bytes.truncate(cut);
         segment::run(&bytes);

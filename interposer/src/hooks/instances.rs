@@ -2,6 +2,7 @@
 //! and of what is registered with them.
 
 use super::entry::hooks;
+use super::reads::note_timer;
 use crate::ledger;
 use crate::real::resources as real;
 use core::ffi::{c_char, c_int, c_uint};
@@ -26,7 +27,6 @@ making! {
     fn epoll_create(size: c_int), EPOLL_CREATE, Epoll;
     fn epoll_create1(flags: c_int), EPOLL_CREATE1, Epoll;
     fn eventfd(count: c_uint, flags: c_int), EVENTFD, Eventfd;
-    fn timerfd_create(clock: c_int, flags: c_int), TIMERFD_CREATE, Timerfd;
     fn inotify_init(), INOTIFY_INIT, Inotify;
     fn inotify_init1(flags: c_int), INOTIFY_INIT1, Inotify;
     fn fanotify_init(flags: c_uint, event_flags: c_uint), FANOTIFY_INIT, OtherDescriptor;
@@ -39,6 +39,16 @@ fn handle(instance: c_int, target: c_int) -> u64 {
 }
 
 hooks! {
+    fn timerfd_create(clock: c_int, flags: c_int) -> c_int, |here| {
+        // SAFETY: the program's own arguments, passed on.
+        let number = unsafe { real::TIMERFD_CREATE.get()(clock, flags) };
+        ledger::opened(number, Class::Timerfd, here);
+        if number >= 0 {
+            note_timer(number);
+        }
+        number
+    }
+
     fn signalfd(number: c_int, mask: *const sigset_t, flags: c_int) -> c_int, |here| {
         // SAFETY: the program's own arguments, passed on.
         let answer = unsafe { real::SIGNALFD.get()(number, mask, flags) };

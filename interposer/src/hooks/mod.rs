@@ -16,6 +16,7 @@ mod descriptors;
 mod instances;
 mod mappings;
 mod processes;
+pub mod reads;
 mod sockets;
 mod streams;
 mod threads;

@@ -139,6 +139,11 @@ functions! {
     PIPE2, pipe2(ends: *mut c_int, flags: c_int) -> c_int,
         else call(libc::SYS_pipe2, ends as usize, flags as usize, 0, 0);
 
+    READ, read(number: c_int, buffer: *mut c_void, bytes: usize) -> isize,
+        else call(libc::SYS_read, number as usize, buffer as usize, bytes, 0) as isize;
+    READ_CHK, __read_chk(number: c_int, buffer: *mut c_void, bytes: usize, room: usize) -> isize,
+        else { let _ = room; call(libc::SYS_read, number as usize, buffer as usize, bytes, 0) as isize };
+
     FOPEN, fopen(path: *const c_char, mode: *const c_char) -> *mut FILE, else missing_pointer();
     FOPEN64, fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE, else missing_pointer();
     FDOPEN, fdopen(number: c_int, mode: *const c_char) -> *mut FILE, else missing_pointer();

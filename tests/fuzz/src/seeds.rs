@@ -8,7 +8,7 @@ use memguard_segment::{
 };
 use std::sync::atomic::Ordering;
 
-/// The smallest layout with something of everything: one page.
+/// The smallest layout with something of everything: two pages.
 pub const SMALL: Capacities = Capacities {
     live_buckets: 1,
     stacks: 2,

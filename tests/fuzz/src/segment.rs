@@ -56,7 +56,7 @@ pub fn read(segment: &Segment<'_>) {
     });
     assert!(objects <= segment.live().capacity());
     let descriptors = segment.descriptors();
-    assert!(descriptors.used() <= descriptors.capacity());
+    assert!(descriptors.extent() <= descriptors.capacity());
     let open = (0..=descriptors.capacity()).filter(|number| descriptors.get(*number).is_some()).count();
     assert!(open <= descriptors.capacity() as usize);
     let mut others = 0;

@@ -48,8 +48,8 @@ pub(super) const UNREAD: StateRule = StateRule {
     kind: Kind::TimerfdUnread,
     since_ns: |holding| match holding.condition {
         // A slow timer is not unread before it has had the time to be read: its first ticks do not count.
-        Condition::Unread { since_ns, ticks, interval_ns } if interval_ns > 0 && ticks > 1 => {
-            Some(since_ns.saturating_add(2 * interval_ns))
+        Condition::Unread { since_ns, ticks, interval_ns } if interval_ns > 0 && ticks > 0 => {
+            Some(since_ns.max(holding.used_ns.unwrap_or(0)).saturating_add(2 * interval_ns))
         }
         _ => None,
     },
