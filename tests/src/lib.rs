@@ -7,6 +7,8 @@
 //!   how files open
 //! * `leaks`: every leaking target is found at its function and line, in audit and in guard mode; healthy near misses
 //!   are not
+//! * `resources`: the same for descriptors, timers, threads, children, mappings and registrations; the table of descriptors
+//!   is what the program holds
 //! * `hazards`: programs that are hard on a preloaded library do what they do without it, in every mode
 //! * `weather`: what happens around a program. The collector killed, the session's directory gone, limits, full disks,
 //!   sudden ends, other preloaded libraries

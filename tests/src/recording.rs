@@ -1,14 +1,14 @@
 //! Test kit, recordings: what a watched process wrote to its segment. In: a segment file, copied, so that a collector at
 //! work is not disturbed. Out: sampled objects, stacks, counters.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use memguard_segment::{
-    AtomicU64, FRAME_UNKNOWN_MODULE, Frame, HeaderWord, Record, Segment, StackEnd, State,
+    AtomicU64, Descriptor, FRAME_UNKNOWN_MODULE, Frame, HeaderWord, Record, Segment, StackEnd, State,
 };
 use memguard_symbolize::{Frame as Named, ModuleRef, Symbolizer, SymbolizerOptions};
 
@@ -45,6 +45,12 @@ impl Recording {
         let mut live = Vec::new();
         self.segment().live().for_each(|record| live.push(record));
         live
+    }
+
+    /// Open descriptors by number, as the hooks booked them.
+    pub fn descriptors(&self) -> BTreeMap<u32, Descriptor> {
+        let table = self.segment().descriptors();
+        (0..table.extent()).filter_map(|number| Some((number, table.get(number)?))).collect()
     }
 
     /// Samples taken so far.

@@ -94,6 +94,21 @@ impl<'a> Finding<'a> {
         self.0["location"].as_str().expect("a text")
     }
 
+    /// What is found, as `socket-close-wait`.
+    pub fn kind(self) -> &'a str {
+        self.0["kind"].as_str().expect("a text")
+    }
+
+    /// One sentence.
+    pub fn detail(self) -> &'a str {
+        self.0["detail"].as_str().expect("a text")
+    }
+
+    /// How many.
+    pub fn count(self) -> f64 {
+        self.0["count"].as_f64().expect("a number")
+    }
+
     /// What is leaked, in MiB.
     pub fn size_mb(self) -> f64 {
         self.0["size_mb"].as_f64().expect("a number")
@@ -113,7 +128,8 @@ impl<'a> Finding<'a> {
 impl fmt::Display for Finding<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let function = self.place().map_or("?", Frame::function);
-        write!(f, "{:.2} {} {function} {:.2} MB", self.confidence(), self.location(), self.size_mb())
+        let (kind, location) = (self.kind(), self.location());
+        write!(f, "{:.2} {kind} {location} {function} {:.2} MB", self.confidence(), self.size_mb())
     }
 }
 

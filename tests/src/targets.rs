@@ -109,6 +109,15 @@ pub fn expectation_in(source: &str, text: &str, marked_in: &str, marked: &str) -
     }
 }
 
+/// What the header of a source says after a word such as `kind:`, one entry a line that has it.
+pub fn said(source: &str, word: &str) -> Vec<Vec<String>> {
+    let path = product::root().join("tests/targets").join(source);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let bare = text.lines().map(|line| line.trim_start_matches([' ', '*', '/', '!', '#']));
+    let said = bare.filter_map(|line| line.strip_prefix(word));
+    said.map(|rest| rest.split_whitespace().map(str::to_owned).collect()).collect()
+}
+
 fn is_marked(line: &str) -> bool {
-    line.ends_with("/* LEAK */") || line.ends_with("// LEAK")
+    line.ends_with("/* LEAK */") || line.ends_with("// LEAK") || line.ends_with("# LEAK")
 }

@@ -55,6 +55,11 @@ impl Place {
         self
     }
 
+    /// Whether the library has no assembly.
+    pub fn is_portable(&self) -> bool {
+        self.library == product::portable_library()
+    }
+
     /// The test's own folder.
     pub fn path(&self) -> &Path {
         self.folder.path()

@@ -119,4 +119,6 @@ pub const RUNTIME_MODULES: &[&str] = &[
 
 /// Parts of the paths of a standard library's source files: Rust's as built by its project and as installed, the C++
 /// library's headers of GCC and LLVM.
-pub const RUNTIME_FILES: &[&str] = &["/rustc/", "/rustlib/src/rust/library/", "/include/c++/"];
+/// The C library's headers inline wrappers of `open`, `fopen`, `read` and others where sources are fortified.
+pub const RUNTIME_FILES: &[&str] =
+    &["/rustc/", "/rustlib/src/rust/library/", "/include/c++/", "-linux-gnu/bits/", "/usr/include/bits/"];

@@ -28,7 +28,7 @@ const fn hazard(program: &'static str, source: &'static str, arguments: &'static
     Hazard { program, source, arguments }
 }
 
-const HAZARDS: [Hazard; 13] = [
+const HAZARDS: [Hazard; 20] = [
     hazard("exit_immediately", "exit_immediately.c", &[]),
     hazard("abort_now", "abort_now.c", &[]),
     hazard("close_all_fds", "close_all_fds.c", &[]),
@@ -42,6 +42,13 @@ const HAZARDS: [Hazard; 13] = [
     hazard("early_ifunc", "early_ifunc.c", &[]),
     hazard("late_alloc", "late_alloc.cpp", &[]),
     hazard("realloc_exact", "realloc_exact.c", &[]),
+    hazard("fd_doors", "fd_doors.c", &[]),
+    hazard("fd_storm", "fd_storm.c", &[]),
+    hazard("fd_signal", "fd_signal.c", &[]),
+    hazard("fd_vfork", "fd_vfork.c", &[]),
+    hazard("thread_storm", "thread_storm.c", &[]),
+    hazard("child_storm", "child_storm.c", &["--objects", "200"]),
+    hazard("mmap_storm", "mmap_storm.c", &[]),
 ];
 
 fn alone(hazard: &Hazard) -> Result<Ended, String> {
