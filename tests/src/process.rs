@@ -6,7 +6,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -92,9 +92,15 @@ impl Process {
 
     /// The next line of its standard output, without its end; waits for it.
     pub fn line(&mut self) -> String {
+        self.line_or_end().unwrap_or_else(|| panic!("{} says nothing more", self.name))
+    }
+
+    /// The same, or `None` if it has closed its output.
+    pub fn line_or_end(&mut self) -> Option<String> {
         match self.lines.recv_timeout(DEADLINE) {
-            Ok(line) => String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned(),
-            Err(error) => panic!("{} says nothing more: {error}", self.name),
+            Ok(line) => Some(String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned()),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("{} says nothing more", self.name),
         }
     }
 
@@ -129,7 +135,7 @@ impl Process {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) => stdout.extend(line),
                 Err(error) => {
-                    let closed = error == std::sync::mpsc::RecvTimeoutError::Disconnected;
+                    let closed = error == RecvTimeoutError::Disconnected;
                     assert!(closed, "{} left somebody behind who holds its output", self.name);
                     break;
                 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -18,12 +19,16 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Copies a segment; `None` if no process has taken it.
+    /// Copies a segment; `None` if no process has taken it, it is just being made, or it is gone.
     pub fn copy(path: &Path) -> Option<Self> {
-        let bytes = fs::read(path).expect("a readable segment");
+        let bytes = match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            read => read.expect("a readable segment"),
+        };
         let word = |bytes: &[u8]| AtomicU64::new(u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
         let recording = Self { words: bytes.chunks_exact(8).map(word).collect() };
-        (recording.segment().state() != State::Reserved).then_some(recording)
+        let is_taken = |segment: Segment<'_>| segment.state() != State::Reserved;
+        Segment::open(&recording.words).is_ok_and(is_taken).then_some(recording)
     }
 
     /// Every recording of a session, by file name.

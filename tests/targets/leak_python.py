@@ -12,7 +12,7 @@ also: keep_file heap-growth container-growing
 kind: keep_socket socket-close-wait
 also: keep_socket heap-growth container-growing
 kind: keep_thread thread-growth
-also: keep_thread heap-growth container-growing
+also: keep_thread heap-growth container-growing mmap-not-unmapped
 kind: keep_child zombie-not-reaped
 also: keep_child heap-growth container-growing
 """

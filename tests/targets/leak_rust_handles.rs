@@ -1,13 +1,13 @@
 //! leak_rust_handles: a Rust service that forgets what it opened: `mem::forget` takes their `drop` away.
 //!
 //! forget_file        a file for each request
-//! forget_listener    a listening socket for each request
+//! forget_socket      a datagram socket for each request
 //! forget_connection  a connection that the peer closed
 //! forget_child       a child process that is never waited for
 //!
-//! expect: leak forget_file forget_listener forget_connection forget_child
+//! expect: leak forget_file forget_socket forget_connection forget_child
 //! kind: forget_file file-not-closed
-//! kind: forget_listener socket-not-closed
+//! kind: forget_socket socket-not-closed
 //! kind: forget_connection socket-close-wait
 //! kind: forget_child zombie-not-reaped
 
@@ -16,7 +16,7 @@ mod variants;
 use std::fs::File;
 use std::hint::black_box;
 use std::mem::forget;
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 
 #[inline(never)]
@@ -26,9 +26,9 @@ fn forget_file(_request: usize) {
 }
 
 #[inline(never)]
-fn forget_listener(_request: usize) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port"); // LEAK
-    forget(black_box(listener));
+fn forget_socket(_request: usize) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port"); // LEAK
+    forget(black_box(socket));
 }
 
 #[inline(never)]
@@ -51,7 +51,7 @@ fn main() {
         "leak_rust_handles",
         &[
             ("forget_file", forget_file),
-            ("forget_listener", forget_listener),
+            ("forget_socket", forget_socket),
             ("forget_connection", forget_connection),
             ("forget_child", forget_child),
         ],

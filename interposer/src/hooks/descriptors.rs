@@ -14,9 +14,10 @@ fn opened(number: c_int, class: Class, here: Here) -> c_int {
     number
 }
 
-/// What `open` with these flags makes.
+/// What `open` with these flags makes. A nameless file is made with the flag of directories and one more.
 fn class_of(flags: c_int) -> Class {
-    if flags & libc::O_DIRECTORY != 0 { Class::Directory } else { Class::File }
+    let is_nameless = flags & libc::O_TMPFILE == libc::O_TMPFILE;
+    if flags & libc::O_DIRECTORY != 0 && !is_nameless { Class::Directory } else { Class::File }
 }
 
 /// Hooks that call the function of their name and book what it answers.

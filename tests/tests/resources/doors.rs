@@ -21,9 +21,8 @@ fn the_table_is_what_the_program_holds() {
             let command = [target(program).into_os_string(), "--hold".into()];
             let mut process = Process::converse(place.run(&["--quiet"], &command));
             let mut phases = 0;
-            loop {
-                let line = process.line();
-                let Some(said) = line.strip_prefix("phase ") else { break };
+            while let Some(line) = process.line_or_end() {
+                let Some(said) = line.strip_prefix("phase ") else { continue };
                 let (name, count) = said.rsplit_once(' ').expect("a name and a number");
                 let lines = (0..count.parse().expect("a number")).map(|_| process.line());
                 let holds: BTreeMap<u32, String> = lines
@@ -33,8 +32,10 @@ fn the_table_is_what_the_program_holds() {
                     })
                     .filter(|(_, class)| class != "-")
                     .collect();
-                let recordings = place.recordings();
-                let own = recordings.first().expect("it is watched");
+                // What it starts may be recorded, too.
+                let mut own = place.recordings();
+                own.retain(|recording| recording.exe() == target(program));
+                let own = own.into_iter().next_back().expect("it is watched");
                 let booked: BTreeMap<u32, String> = own
                     .descriptors()
                     .into_iter()
