@@ -74,11 +74,18 @@ WORKLOADS = (
     Workload("cross_thread", ("{bin}/cross_thread", "{n}"), 3_000_000, 300_000, 1.05, 1.03),
     Workload("cross_thread_contended", ("{bin}/cross_thread", "{n}", "together"), 2_000_000, 0, 1.05),
     Workload("realloc_growth", ("{bin}/realloc_growth", "{n}"), 800_000, 20_000, 1.05, 1.03),
-    Workload("open_close", ("{bin}/open_close", "{n}"), 200_000, 20_000, 1.15),
+    Workload("open_close", ("{bin}/pairs", "{n}", "open"), 200_000, 20_000, 1.15, per_item="pair"),
+    Workload("socket_close", ("{bin}/pairs", "{n}", "socket"), 80_000, 20_000, 1.15, per_item="pair"),
+    Workload("pipe_close", ("{bin}/pairs", "{n}", "pipe"), 80_000, 20_000, 1.15, per_item="pair"),
+    Workload("accept_close", ("{bin}/pairs", "{n}", "accept"), 12_000, 2_000, 1.15, per_item="pair"),
+    Workload("timerfd_close", ("{bin}/pairs", "{n}", "timerfd"), 120_000, 20_000, 1.15, per_item="pair"),
+    Workload("thread_join", ("{bin}/pairs", "{n}", "thread"), 10_000, 2_000, 1.15, per_item="pair"),
+    Workload("map_unmap", ("{bin}/pairs", "{n}", "map"), 200_000, 20_000, 1.15, per_item="pair"),
     Workload("process_start", ("{bin}/process_start", "{n}"), 300, 4, 1.20, per_item="process"),
     Workload("sqlite3", ("{sqlite}", ":memory:", ".read {tmp}/memory-{n}.sql"), 60_000, 6_000, 1.01),
     Workload("cpython_json", ("{python}", "{programs}/json_roundtrip.py", "{n}"), 120, 10, 1.01),
     Workload("redis", (), 150_000, 5_000, 1.01, service=True),
+    Workload("nginx_connections", (), 20_000, 0, 1.02, service=True),
 )
 
 SQL = """
@@ -281,7 +288,7 @@ def measure_workload(setup: Setup, workload: Workload, start_and_end: dict, opti
     rounds = []
     if not options.no_time:
         order = random.Random(SEED)
-        run = run_redis if workload.service else run_command
+        run = SERVICES.get(workload.name, run_command)
         for variant in setup.variants:
             run(setup, workload, variant, size)  # once unmeasured: file cache, first use
         for _ in range(options.pairs):
@@ -384,6 +391,55 @@ def run_redis(setup: Setup, workload: Workload, variant: Variant, size: int) -> 
     return {"wall_s": wall, "cpu_s": cpu, "left_cpu_s": 0.0, "peak_kb": peak}
 
 
+NGINX = """
+{user}daemon off;
+worker_processes 1;
+pid {scratch}/nginx.pid;
+error_log stderr crit;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {scratch}/nginx-body;
+    proxy_temp_path {scratch}/nginx-proxy;
+    fastcgi_temp_path {scratch}/nginx-fastcgi;
+    uwsgi_temp_path {scratch}/nginx-uwsgi;
+    scgi_temp_path {scratch}/nginx-scgi;
+    default_type text/html;
+    server {{ listen 127.0.0.1:{port}; root {scratch}; }}
+}}
+"""
+
+
+def run_nginx(setup: Setup, workload: Workload, variant: Variant, size: int) -> dict:
+    """CPU of the server's process tree for a fixed number of requests, each over a connection of its own."""
+    nginx, port = need("nginx", "nginx"), free_port()
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    (setup.scratch / "index.html").write_text("<title>small</title>\n" + "a paragraph\n" * 50)
+    configuration = setup.scratch / "nginx.conf"
+    configuration.write_text(NGINX.format(user=user, scratch=setup.scratch, port=port))
+    command = [*variant.prefix, nginx, "-p", str(setup.scratch), "-e", "stderr", "-c", str(configuration)]
+    environment = {**os.environ, **dict(variant.environment)}
+    with open(setup.scratch / "stderr", "w+b") as errors:
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True
+        )
+        try:
+            wait_for_port(process, port, variant)
+            client = [str(setup.binaries / "connections"), str(port)]
+            quiet([*client, str(size // 10)], workload)
+            before, start = tree_cpu(process.pid), time.perf_counter()
+            quiet([*client, str(size)], workload)
+            wall, after = time.perf_counter() - start, tree_cpu(process.pid)
+            peak = max((peak_kb(pid) for pid in after), default=0)
+        finally:
+            stop(process)
+    cpu = sum(after.values()) - sum(before.get(pid, 0.0) for pid in after)
+    return {"wall_s": wall, "cpu_s": cpu, "left_cpu_s": 0.0, "peak_kb": peak}
+
+
+SERVICES = {"redis": run_redis, "nginx_connections": run_nginx}
+
+
 def count_redis(setup: Setup, workload: Workload, variant: Variant) -> int:
     """As count_instructions. One client, so that batches are alike; timers still make the count vary a little."""
     with open(setup.scratch / "stderr", "w+b") as errors:
@@ -405,7 +461,7 @@ def wait_for_port(process: subprocess.Popen, port: int, variant: Variant) -> Non
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.01)
-    raise BenchError(f"redis-server under {variant.name} does not listen on port {port}")
+    raise BenchError(f"the server under {variant.name} does not listen on port {port}")
 
 
 def quiet(command: list[str], workload: Workload) -> None:
