@@ -84,6 +84,10 @@ fuzz: ## Feed hostile segments to the collector
 bench: deps build ## Measure what MemGuard costs, against the plain program and a preload that only forwards
 	python3 scripts/bench.py
 
+.PHONY: soak
+soak: deps build ## Watch healthy services under load, ten minutes each: nothing may be found
+	python3 scripts/soak.py
+
 # ---- Install --------------------------------------------------------------------------------------------------------
 
 DOCS = README.md CHANGELOG.md docs/*.md docs/report.schema.json
