@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use memguard_segment::{
-    AtomicU64, Descriptor, FRAME_UNKNOWN_MODULE, Frame, HeaderWord, Record, Segment, StackEnd, State,
+    AtomicU64, Class, Descriptor, FRAME_UNKNOWN_MODULE, Frame, HeaderWord, Record, Segment, StackEnd, State,
 };
 use memguard_symbolize::{Frame as Named, ModuleRef, Symbolizer, SymbolizerOptions};
 
@@ -70,13 +70,15 @@ impl Recording {
         PathBuf::from(OsStr::from_bytes(&text[..n]))
     }
 
-    /// Every stack with its samples and its end.
-    pub fn stacks(&self) -> Vec<(u32, u64, Option<StackEnd>)> {
+    /// Every stack with its births, its end and what is made there: sampled blocks, or anything else.
+    pub fn stacks(&self) -> Vec<(u32, u64, Option<StackEnd>, Class)> {
         let segment = self.segment();
         let stacks = segment.stacks().expect("a stack table");
         let of = |stack: u32| {
-            let births = segment.totals().get(stack)?.births;
-            (births != 0).then(|| (stack, births, stacks.shape(stack).and_then(|shape| shape.end)))
+            let births = segment.totals().get(stack).filter(|totals| totals.births != 0)?.births;
+            let shape = stacks.shape(stack);
+            let class = shape.and_then(|shape| shape.class).unwrap_or(Class::Heap);
+            Some((stack, births, shape.and_then(|shape| shape.end), class))
         };
         (0..stacks.capacity()).filter_map(of).collect()
     }

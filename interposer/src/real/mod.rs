@@ -99,8 +99,10 @@ pub fn resolve() -> bool {
     match PROGRESS.compare_exchange(UNRESOLVED, RESOLVING, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {
             arena::mark();
-            resolve_all();
+            // The allocator's last: until one of them is known, allocations come from the arena. A real allocator that
+            // was called earlier would start up in the middle of this, and call functions that are not known yet.
             resources::resolve_all();
+            resolve_all();
             // A name that is missing leaves an error message behind, which the program would find.
             // SAFETY: takes nothing; the message it returns is not used.
             unsafe { libc::dlerror() };

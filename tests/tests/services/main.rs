@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use memguard_segment::{Frame, StackEnd};
+use memguard_segment::{Class, Frame, StackEnd};
 use memguard_tests::ability;
 use memguard_tests::process::Process;
 use memguard_tests::product::{launcher, root};
@@ -30,15 +30,24 @@ struct Shares {
     samples: u64,
     complete: u64,
     from_beginning: u64,
+    /// Descriptors and everything else that is not memory, and those of them with a complete stack.
+    others_made: u64,
+    others_complete: u64,
     /// Outermost functions that are no beginning, with their samples.
     others: BTreeMap<String, u64>,
 }
 
 impl Shares {
     fn add(&mut self, recording: &Recording, names: &mut Names) {
-        for (stack, samples, end) in recording.stacks() {
+        for (stack, samples, end, class) in recording.stacks() {
+            let complete = if end == Some(StackEnd::Complete) { samples } else { 0 };
+            if class != Class::Heap {
+                self.others_made += samples;
+                self.others_complete += complete;
+                continue;
+            }
             self.samples += samples;
-            self.complete += if end == Some(StackEnd::Complete) { samples } else { 0 };
+            self.complete += complete;
             let outermost = recording.frames(stack).pop();
             let name = outermost.map_or_else(String::new, |frame| names.function(recording, frame));
             let is_entry = outermost.is_some_and(|frame| is_entry(recording, frame));
@@ -94,12 +103,20 @@ fn check(workload: &str, tools: &[&str], samples_min: u64) {
     }
     let share = |part: u64| part as f64 / shares.samples.max(1) as f64;
     println!(
-        "{workload}: {} samples in {} processes, {:.2} % complete, {:.2} % from a thread's beginning {:?}; {report}",
+        "{workload}: {} samples in {} processes, {:.2} % complete, {:.2} % from a thread's beginning {:?}; {} of {} stacks of \
+         everything else complete; {report}",
         shares.samples,
         report.processes().len(),
         100.0 * share(shares.complete),
         100.0 * share(shares.from_beginning),
         shares.others,
+        shares.others_complete,
+        shares.others_made,
+    );
+    let others = shares.others_complete as f64 / shares.others_made.max(1) as f64;
+    assert!(
+        others >= COMPLETE_MIN,
+        "{workload}: only {others:.3} of what is not memory has a complete stack"
     );
     assert!(shares.samples >= samples_min, "{workload}: only {} samples", shares.samples);
     let [complete, ..] = report.stacks();
