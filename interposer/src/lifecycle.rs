@@ -193,6 +193,11 @@ pub fn add_module(info: &ModuleInfo<'_>) -> u16 {
 
 /// Becomes a watched process. `None` if that failed, or another thread is about it.
 pub fn attach() -> Option<&'static Attached> {
+    // A child of vfork would put its own number into the books of its parent, whose memory this is.
+    // SAFETY: the calling thread's own block.
+    if unsafe { (*thread::current()).vforks } != 0 {
+        return None;
+    }
     STANDING.compare_exchange(ATTACHABLE, ATTACHING, Ordering::AcqRel, Ordering::Relaxed).ok()?;
     let mut done = false;
     if private_stack::start() {

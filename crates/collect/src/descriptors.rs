@@ -310,3 +310,189 @@ fn socket_name(socket: &Socket, redaction: Redaction) -> Arc<str> {
 fn inode_in(target: &str) -> Option<u64> {
     target.strip_suffix(']')?.rsplit_once('[')?.1.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memguard_segment::{AtomicU64, Capacities, Layout, Segment};
+
+    const SMALL: Capacities = Capacities {
+        live_buckets: 1,
+        stacks: 2,
+        frames: 8,
+        modules: 1,
+        ring_slots: 4,
+        descriptors: 16,
+        object_buckets: 1,
+    };
+
+    /// A process whose table and whose kernel's list are made by hand; its numbers are beyond those of this test.
+    struct Bench {
+        words: Vec<AtomicU64>,
+        descriptors: Descriptors,
+        sockets: SocketTable,
+        now_ns: u64,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let layout = Layout::new(SMALL).expect("a layout");
+            let words = (0..layout.words).map(|_| AtomicU64::new(0)).collect::<Vec<_>>();
+            Segment::format(&words, &layout).expect("a segment");
+            Self {
+                words,
+                descriptors: Descriptors::default(),
+                sockets: SocketTable::default(),
+                now_ns: 1_000_000_000,
+            }
+        }
+
+        fn table(&self) -> DescriptorTable<'_> {
+            Segment::open(&self.words).expect("a segment").descriptors()
+        }
+
+        fn open(&self, number: u32, class: Class, born_ns: u64) {
+            let booked = Booked { class: Some(class), stack: 7, born_ns, owner: 0 };
+            self.table().open(number, &booked).expect("within the table");
+        }
+
+        /// One look at these descriptors.
+        fn look(&mut self, listed: &[(u32, &str)]) -> Vec<Holding> {
+            let listed: Vec<Listed> = listed
+                .iter()
+                .map(|(number, target)| Listed { number: *number, target: (*target).into() })
+                .collect();
+            self.now_ns += 1_000_000_000;
+            let segment = Segment::open(&self.words).expect("a segment");
+            let view = View {
+                table: segment.descriptors(),
+                listed: &listed,
+                listed_at_ns: self.now_ns,
+                // Nobody's.
+                pid: i32::MAX,
+                sockets: &self.sockets,
+                with_details: false,
+                redaction: Redaction::Off,
+            };
+            self.descriptors.join(&view)
+        }
+    }
+
+    fn only(held: &[Holding]) -> &Holding {
+        assert_eq!(held.len(), 1, "{held:?}");
+        &held[0]
+    }
+
+    /// Goal: what a hook booked and the kernel lists has both their knowledge.
+    #[test]
+    fn both_agree() {
+        let mut bench = Bench::new();
+        bench.open(5, Class::Accepted, 42);
+        let held = bench.look(&[(5, "socket:[77]")]);
+        let held = only(&held);
+        assert_eq!(
+            (held.class, held.origin, held.stack, held.born_ns),
+            (Class::Accepted, Origin::Hooked, StackId(7), 42)
+        );
+        assert!(
+            bench.descriptors.holds(5, 77)
+                && !bench.descriptors.holds(5, 78)
+                && !bench.descriptors.holds(6, 77)
+        );
+    }
+
+    /// Goal: what was there before is inherited; what comes past the hooks counts from the second list on, without a stack.
+    #[test]
+    fn inherited_and_unhooked() {
+        let mut bench = Bench::new();
+        assert!(
+            bench.look(&[(4, "pipe:[1]")]).is_empty(),
+            "one list alone may be a moment between two steps"
+        );
+        let held = bench.look(&[(4, "pipe:[1]"), (6, "/dev/shm/x")]);
+        assert_eq!((only(&held).class, only(&held).origin), (Class::Pipe, Origin::Inherited));
+        let held = bench.look(&[(4, "pipe:[1]"), (6, "/dev/shm/x")]);
+        assert_eq!(
+            (held[1].class, held[1].origin, held[1].stack),
+            (Class::Memfd, Origin::Unhooked, StackId(0))
+        );
+        assert_eq!(held[1].born_ns, bench.now_ns - 1_000_000_000, "born at the list that showed it first");
+    }
+
+    /// Goal: what the kernel does not list is gone, whatever the table says.
+    #[test]
+    fn closed_past_the_hooks() {
+        let mut bench = Bench::new();
+        bench.open(5, Class::File, 42);
+        assert_eq!(bench.look(&[(5, "/tmp/a")]).len(), 1);
+        assert!(bench.look(&[]).is_empty());
+    }
+
+    /// Goal: a child that shares the memory closes its own copy: what was known of ours stays, and is counted once.
+    #[test]
+    fn a_close_of_somebody_else_is_no_close() {
+        let mut bench = Bench::new();
+        bench.open(5, Class::File, 42);
+        bench.look(&[(5, "/tmp/a")]);
+        bench.table().close(5);
+        for _ in 0..3 {
+            let held = bench.look(&[(5, "/tmp/a")]);
+            assert_eq!((only(&held).origin, only(&held).born_ns), (Origin::Hooked, 42));
+        }
+        assert_eq!(bench.descriptors.disputed(), 1);
+        // Another file under the number is another descriptor.
+        assert!(bench.look(&[(5, "/tmp/b")]).is_empty());
+        assert_eq!(only(&bench.look(&[(5, "/tmp/b")])).origin, Origin::Unhooked);
+    }
+
+    /// Goal: a number that was closed and opened again between two lists is another descriptor, even of the same file; a
+    /// stream that takes a descriptor over is the same one.
+    #[test]
+    fn reused_and_adopted() {
+        let mut bench = Bench::new();
+        bench.open(5, Class::File, 42);
+        bench.look(&[(5, "/tmp/a")]);
+        bench.table().close(5);
+        bench.open(5, Class::File, 99);
+        assert_eq!(only(&bench.look(&[(5, "/tmp/a")])).born_ns, 99);
+        bench.table().adopt(5, Class::Stream, 1234);
+        let held = bench.look(&[(5, "/tmp/a")]);
+        assert_eq!((only(&held).class, only(&held).born_ns), (Class::Stream, 99));
+    }
+
+    /// Goal: a timer counts as unread from the first expiration that was seen, until somebody reads it.
+    #[test]
+    fn timers_are_unread_until_they_are_read() {
+        let timer = |ticks| FdInfo {
+            detail: FdDetail::Timer { ticks, interval_ns: 20_000_000, remaining_ns: 0, clock: 1 },
+            ..FdInfo::default()
+        };
+        let mut bench = Bench::new();
+        bench.open(5, Class::Timerfd, 42);
+        bench.look(&[(5, "anon_inode:[timerfd]")]);
+        let known = bench.descriptors.known.get_mut(&5).expect("it is known");
+        known.learn(&timer(0), 10);
+        assert_eq!(known.holding.condition, Condition::Ordinary);
+        known.learn(&timer(1), 20);
+        known.learn(&timer(1), 30);
+        let unread = Condition::Unread { since_ns: 20, ticks: 1, interval_ns: 20_000_000 };
+        assert_eq!(known.holding.condition, unread);
+        bench.table().used(5, Class::Timerfd, 40);
+        bench.look(&[(5, "anon_inode:[timerfd]")]);
+        let known = bench.descriptors.known.get_mut(&5).expect("it is known");
+        assert_eq!(known.holding.used_ns, Some(40));
+        known.learn(&timer(1), 50);
+        assert_eq!(
+            known.holding.condition,
+            Condition::Unread { since_ns: 50, ticks: 1, interval_ns: 20_000_000 }
+        );
+    }
+
+    /// Goal: names can be left out.
+    #[test]
+    fn redacted_names() {
+        assert_eq!(&*Redaction::On.path("/home/u/secret"), "(redacted)");
+        assert_eq!(Redaction::On.address(""), "");
+        assert_eq!(Redaction::Off.address("10.0.0.7:5432"), "10.0.0.7:5432");
+    }
+}

@@ -1,8 +1,8 @@
 //! Segment, for the model checker only (`--cfg loom`): the structures over any few words. A whole segment has too many
 //! atomics to be explored.
 
-use crate::{LiveTable, ModuleTable, Ring, StackTable, TotalsTable, Words};
-use crate::{live_table, modules, ring, stacks, totals};
+use crate::{DescriptorTable, LiveTable, ModuleTable, Ring, StackTable, TotalsTable, Words};
+use crate::{descriptors, live_table, modules, ring, stacks, totals};
 
 /// See the module of the live table.
 pub const BUCKET_OBJECTS: usize = live_table::BUCKET_OBJECTS;
@@ -20,6 +20,16 @@ pub const STACK_CONTROL_WORDS: usize = stacks::CONTROL_WORDS;
 pub const STACK_WORDS: usize = stacks::STACK_WORDS;
 /// Words of one stack's totals.
 pub const TOTALS_WORDS: usize = totals::TOTALS_WORDS;
+
+/// Words before the descriptor table.
+pub const DESCRIPTOR_CONTROL_WORDS: usize = descriptors::CONTROL_WORDS;
+/// Words of one descriptor.
+pub const DESCRIPTOR_WORDS: usize = descriptors::ENTRY_WORDS;
+
+/// A descriptor table over these words.
+pub fn descriptor_table(words: Words<'_>) -> DescriptorTable<'_> {
+    DescriptorTable::new(words)
+}
 
 /// A live table over these words.
 pub fn live_table<'a>(buckets: Words<'a>, payloads: Words<'a>) -> LiveTable<'a> {

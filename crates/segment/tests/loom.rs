@@ -8,8 +8,8 @@
 use loom::sync::atomic::Ordering;
 use loom::thread;
 use memguard_segment::{
-    AtomicU64, Class, Dropped, Event, EventKind, Frame, LIFETIME_BUCKETS, LiveTable, ModuleInfo, Next,
-    Record, Ring, SLOT_WORDS, StackEnd, StackTable, model,
+    AtomicU64, Class, Descriptor, Dropped, Event, EventKind, Frame, LIFETIME_BUCKETS, LiveTable, ModuleInfo,
+    Next, Record, Ring, SLOT_WORDS, StackEnd, StackTable, model,
 };
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -622,4 +622,59 @@ fn modules_are_there_whole_or_not_at_all() {
         assert_eq!(indices.map(|i| check(&memory, i)), [Some(1), Some(2)]);
     });
     assert_reached([&EARLY]);
+}
+
+fn descriptor(i: u64) -> Descriptor {
+    Descriptor { class: Some(Class::Socket), stack: i as u32, born_ns: i, owner: i }
+}
+
+/// A descriptor is closed and its number given out again, twice, while the reader copies the entry: the copy is of one
+/// life. The number is known to have been used.
+#[test]
+fn descriptor_table_reader_never_mixes_two_lives() {
+    static SEEN: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
+    explore("descriptor table, reuse", 3, || {
+        let memory: Arc<Vec<AtomicU64>> =
+            Arc::new(words(model::DESCRIPTOR_CONTROL_WORDS + 2 * model::DESCRIPTOR_WORDS));
+        model::descriptor_table(&memory).open(1, &descriptor(1)).unwrap();
+        let writer = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let table = model::descriptor_table(&memory);
+                for i in 1..3 {
+                    assert_eq!(table.close(1), Some(descriptor(i)));
+                    assert_eq!(table.open(1, &descriptor(i + 1)), Ok(None));
+                }
+            })
+        };
+        let table = model::descriptor_table(&memory);
+        let seen = table.get(1);
+        assert_eq!(table.extent(), 2);
+        match seen {
+            Some(seen) => {
+                assert!((1..=3).any(|i| seen == descriptor(i)), "{seen:?}");
+                count(&SEEN[seen.born_ns as usize], true);
+            }
+            None => count(&SEEN[0], true),
+        }
+        writer.join().unwrap();
+        assert_eq!(model::descriptor_table(&memory).get(1), Some(descriptor(3)));
+    });
+    assert_reached([&SEEN[0], &SEEN[1], &SEEN[2], &SEEN[3]]);
+}
+
+/// Two threads close the same number at the same time (the program's mistake): one of them books it.
+#[test]
+fn descriptor_table_gives_a_death_to_one_of_two_closers() {
+    explore("descriptor table, double close", 8, || {
+        let memory: Arc<Vec<AtomicU64>> =
+            Arc::new(words(model::DESCRIPTOR_CONTROL_WORDS + model::DESCRIPTOR_WORDS));
+        model::descriptor_table(&memory).open(0, &descriptor(1)).unwrap();
+        let closers = [(); 2].map(|()| {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || model::descriptor_table(&memory).close(0).is_some())
+        });
+        let [one, other] = closers.map(|closer| closer.join().unwrap());
+        assert!(one != other);
+    });
 }
