@@ -169,12 +169,15 @@ def soak(make: Callable[[pathlib.Path], Service], options: argparse.Namespace) -
         sessions.mkdir(mode=0o700)
         command = [str(options.memguard), "run", "--quiet", *(["--aggressive"] if options.aggressive else []), "--", *service.command]
         environment = {**os.environ, "MEMGUARD_DIR": str(sessions)}
+        other = {}
         if service.user:
             entry = pwd.getpwnam(service.user)
             os.chown(sessions, entry.pw_uid, entry.pw_gid)
-            command = ["runuser", "-u", service.user, "--", *command]
+            other = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": "/"}
         log = open(scratch / "log", "wb")
-        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **other
+        )
         found: dict[str, str] = {}
         last: dict = {}
         loads = failed = 0
@@ -192,7 +195,8 @@ def soak(make: Callable[[pathlib.Path], Service], options: argparse.Namespace) -
                         note(report, options.confidence, found)
                 loads, failed = loads + 1, failed + (load.returncode != 0)
         finally:
-            process.send_signal(signal.SIGINT if service.user else signal.SIGTERM)
+            # PostgreSQL's SIGTERM waits for its clients, SIGINT does not.
+            process.send_signal(signal.SIGINT)
             try:
                 process.wait(30)
             except subprocess.TimeoutExpired:

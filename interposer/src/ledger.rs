@@ -29,7 +29,7 @@ fn watched() -> Option<&'static Attached> {
 
 /// The same for a birth, which may be what makes the process worth watching.
 fn watched_from_now() -> Option<&'static Attached> {
-    lifecycle::attached_for_resource().filter(|_| !in_vfork_child())
+    lifecycle::attached_when_grown().filter(|_| !in_vfork_child())
 }
 
 fn in_vfork_child() -> bool {

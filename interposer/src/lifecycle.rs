@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The session's first process attaches at once, to the segment that the launcher reserved for it; so does every
-//! process in a session that records everything. Others make their own segment when their first sample is due, so a
-//! short-lived process pays nothing.
+//! process in a session that records everything. Others make their own segment when a sample is due and they are a second
+//! old, so a short-lived process pays nothing.
 
 use crate::private_stack;
 use crate::sys;
@@ -65,9 +65,8 @@ static STANDING: AtomicU32 = AtomicU32::new(EARLY);
 /// One page that reads zero in a fork child (`MADV_WIPEONFORK`), whichever system call made the child.
 static ALIVE: AtomicPtr<u64> = AtomicPtr::new(core::ptr::null_mut());
 static FIRST_STACK_END: AtomicU64 = AtomicU64::new(0);
-/// When this process began, on the coarse clock, and how many resources it has made since while it was not attached.
+/// When this process began, on the coarse clock.
 static BEGAN_NS: AtomicU64 = AtomicU64::new(0);
-static RESOURCES_MADE: AtomicU32 = AtomicU32::new(0);
 
 struct Place<T>(UnsafeCell<MaybeUninit<T>>);
 // SAFETY: written in state EARLY or ATTACHING by the one thread that holds it; read-only in ATTACHED.
@@ -77,9 +76,8 @@ static ATTACHED_STATE: Place<Attached> = Place(UnsafeCell::new(MaybeUninit::unin
 
 /// Longest program path and command line that is looked at, in bytes.
 const TEXT_BYTES_MAX: usize = 4096;
-/// A process that has made so many resources, or is so old when it makes one, is worth a segment.
-const RESOURCES_MADE_MAX: u32 = 32;
-const YOUNG_NS: u64 = 500_000_000;
+/// A process that is so old when a sample is due is worth a segment. Leaks of younger ones end with them.
+const YOUNG_NS: u64 = 1_000_000_000;
 /// How many walks can be under way at once.
 const WALKERS: usize = 8;
 
@@ -143,15 +141,14 @@ pub fn standing() -> Standing {
     }
 }
 
-/// The process as it is watched, for a resource that was just made. One that lives long or makes many gets its segment
-/// now, so that a short-lived process never pays for one.
-pub fn attached_for_resource() -> Option<&'static Attached> {
+/// The process as it is watched, or is from now on if it is old enough: for a sample that is due, or a resource that was
+/// just made. A short-lived process (a connection's backend, a command of a script) never pays for a segment.
+pub fn attached_when_grown() -> Option<&'static Attached> {
     match standing() {
         Standing::Attached(attached) => Some(attached),
         Standing::Attachable => {
-            let made = RESOURCES_MADE.fetch_add(1, Ordering::Relaxed);
             let age_ns = clock::coarse_ns().saturating_sub(BEGAN_NS.load(Ordering::Relaxed));
-            (made >= RESOURCES_MADE_MAX || age_ns >= YOUNG_NS).then(attach).flatten()
+            (age_ns >= YOUNG_NS).then(attach).flatten()
         }
         _ => None,
     }
@@ -164,7 +161,6 @@ fn after_fork() -> Standing {
         return Standing::Early;
     }
     BEGAN_NS.store(clock::coarse_ns(), Ordering::Relaxed);
-    RESOURCES_MADE.store(0, Ordering::Relaxed);
     // SAFETY: the calling thread's own block. Whoever called vfork was the parent.
     unsafe { (*thread::current()).vforks = 0 };
     crate::stack_cache::forget();

@@ -52,7 +52,7 @@ fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
         }
     }
     // Only now, with a sample due: a process that allocates little never pays for a segment.
-    let Some(attached) = attached.or_else(lifecycle::attach) else {
+    let Some(attached) = attached.or_else(lifecycle::attached_when_grown) else {
         return thread.countdown = SOON_BYTES;
     };
     if thread.busy_sp != 0 && sp <= thread.busy_sp && thread.reentries < REENTRIES_MAX {

@@ -48,7 +48,10 @@ impl Watch {
 
     fn overhead(&self) -> OverheadInput {
         let costs = || self.processes.iter().map(Watched::costs);
-        let sum = |of: fn(&Costs) -> u64| costs().map(of).sum::<u64>() + of(&self.forgotten_costs);
+        // Of a process that ended before the kernel was asked for its CPU time, there is nothing to compare with.
+        let compared = costs().filter(|costs| costs.cpu_ns != 0).chain([&self.forgotten_costs]);
+        let compared: Vec<&Costs> = compared.collect();
+        let sum = |of: fn(&Costs) -> u64| compared.iter().map(|costs| of(costs)).sum::<u64>();
         let cpu_ns = sum(|costs| costs.cpu_ns);
         let percent = |ns: u64| (cpu_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / cpu_ns as f64);
         let own = Stat::of_self();

@@ -185,8 +185,7 @@ impl Watch {
             if goes {
                 excess -= 1;
                 self.forgotten += 1;
-                self.forgotten_costs.cpu_ns += process.costs().cpu_ns;
-                self.forgotten_costs.hook_ns += process.costs().hook_ns;
+                self.forgotten_costs.add(process.costs());
             }
             !goes
         });

@@ -56,6 +56,16 @@ pub struct Costs {
     pub heap_last_bytes: f64,
 }
 
+impl Costs {
+    /// Adds the times of a process that is forgotten, if they can be compared.
+    pub fn add(&mut self, other: &Self) {
+        if other.cpu_ns != 0 {
+            self.cpu_ns += other.cpu_ns;
+            self.hook_ns += other.hook_ns;
+        }
+    }
+}
+
 impl Watched {
     pub fn open(
         path: &Path,
