@@ -142,13 +142,15 @@ pub fn standing() -> Standing {
 }
 
 /// The process as it is watched, or is from now on if it is old enough: for a sample that is due, or a resource that was
-/// just made. A short-lived process (a connection's backend, a command of a script) never pays for a segment.
+/// just made. A short-lived process (a connection's backend, a command of a script) never pays for a segment, unless
+/// everything is to be recorded.
 pub fn attached_when_grown() -> Option<&'static Attached> {
     match standing() {
         Standing::Attached(attached) => Some(attached),
         Standing::Attachable => {
             let age_ns = clock::coarse_ns().saturating_sub(BEGAN_NS.load(Ordering::Relaxed));
-            (age_ns >= YOUNG_NS).then(attach).flatten()
+            let is_due = age_ns >= YOUNG_NS || session::settings().sample_interval_bytes == 0;
+            is_due.then(attach).flatten()
         }
         _ => None,
     }

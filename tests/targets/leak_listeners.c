@@ -1,7 +1,7 @@
 /* leak_listeners: a service whose registrations only grow.
  *
  * register_duplicate  registers a duplicate with epoll and closes it; the original lives on, and so does the registration
- * keep_watch          an inotify watch for each new file
+ * keep_watch          an inotify watch for each request, on another program of the system each time
  * keep_callback       atexit for each request
  * keep_fork_handler   pthread_atfork for each request
  *
@@ -15,7 +15,9 @@
  */
 #include "variant.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -47,8 +49,6 @@ static void end_epoll(void) {
     uint64_t one = 1;
     need(write(original, &one, sizeof one) == sizeof one, "write");
     variant_note((uint64_t)epoll_wait(instance, got, 64, 0));
-    close(instance);
-    close(original);
 }
 
 static void begin_inotify(const struct target_options *options) {
@@ -57,18 +57,26 @@ static void begin_inotify(const struct target_options *options) {
     use_descriptor(instance, "inotify_init1");
 }
 
-static TARGET_NOINLINE void keep_watch(long request) {
-    const char *path = variant_path(request, "watched\n");
-    int watch = inotify_add_watch(instance, path, IN_MODIFY); /* LEAK */
-    need(watch >= 0, "inotify_add_watch");
-    variant_note((uint64_t)watch);
+/* The next program of the system: files of the run's own would be gone before the end, and their watches with them. */
+static const char *next_program(void) {
+    static DIR *programs;
+    static char path[PATH_MAX];
+    struct dirent *entry;
+    programs = programs == NULL ? opendir("/usr/bin") : programs;
+    need(programs != NULL, "/usr/bin");
+    do {
+        entry = readdir(programs);
+        need(entry != NULL, "too few programs");
+    } while (entry->d_type != DT_REG);
+    snprintf(path, sizeof path, "/usr/bin/%s", entry->d_name);
+    return path;
 }
 
-static void end_inotify(void) {
-    close(instance);
-    for (long request = 0; request < variant_options.objects; request++) {
-        variant_path(request, NULL);
-    }
+static TARGET_NOINLINE void keep_watch(long request) {
+    const char *path = next_program();
+    int watch = inotify_add_watch(instance, path, IN_MODIFY); /* LEAK */
+    need(watch >= 0, "inotify_add_watch");
+    variant_note((uint64_t)request);
 }
 
 static void on_exit_count(void) {
@@ -89,7 +97,7 @@ static TARGET_NOINLINE void keep_fork_handler(long request) {
 
 static const struct variant variants[] = {
     {"register_duplicate", begin_epoll, register_duplicate, end_epoll},
-    {"keep_watch", begin_inotify, keep_watch, end_inotify},
+    {"keep_watch", begin_inotify, keep_watch, NULL},
     {"keep_callback", NULL, keep_callback, NULL},
     {"keep_fork_handler", NULL, keep_fork_handler, NULL},
 };

@@ -19,7 +19,7 @@ const KEPT_MAX: usize = 65_536;
 pub struct Registrations {
     /// First look at which a registration was seen, and first at which it was without a descriptor.
     seen: HashMap<Key, Seen>,
-    held: Vec<Holding>,
+    held: Vec<(Key, Holding)>,
 }
 
 /// Class, instance, target, inode.
@@ -37,28 +37,46 @@ impl Registrations {
         let stacks: HashMap<(Class, u64), &Object> =
             booked.iter().filter_map(|object| Some(((object.class?, object.handle), object))).collect();
         let before = std::mem::take(&mut self.seen);
-        self.held.clear();
+        let held_before = std::mem::take(&mut self.held);
         for instance in descriptors.of_kind(DescriptorKind::Epoll) {
-            let Some(FdDetail::Epoll { registrations, .. }) = fd_info(pid, instance).map(|info| info.detail)
-            else {
-                continue;
-            };
-            for entry in registrations {
-                let key = (Class::EpollRegistration, instance, entry.descriptor, entry.inode);
-                let is_orphaned = !descriptors.holds(entry.descriptor, entry.inode);
-                self.keep(key, at_ns, is_orphaned, &before, &stacks);
+            let class = Class::EpollRegistration;
+            match fd_info(pid, instance).map(|info| info.detail) {
+                None => self.keep_all(class, instance, &before, &held_before),
+                Some(FdDetail::Epoll { registrations }) => {
+                    for entry in registrations {
+                        let is_orphaned = !descriptors.holds(entry.descriptor, entry.inode);
+                        let key = (class, instance, entry.descriptor, entry.inode);
+                        self.keep(key, at_ns, is_orphaned, &before, &stacks);
+                    }
+                }
+                Some(_) => {}
             }
         }
         for instance in descriptors.of_kind(DescriptorKind::Inotify) {
-            let Some(FdDetail::Inotify { watches, .. }) = fd_info(pid, instance).map(|info| info.detail)
-            else {
-                continue;
-            };
-            for watch in watches {
-                let key = (Class::InotifyWatch, instance, watch.watch, watch.inode);
-                self.keep(key, at_ns, false, &before, &stacks);
+            let class = Class::InotifyWatch;
+            match fd_info(pid, instance).map(|info| info.detail) {
+                None => self.keep_all(class, instance, &before, &held_before),
+                Some(FdDetail::Inotify { watches }) => {
+                    for watch in watches {
+                        self.keep(
+                            (class, instance, watch.watch, watch.inode),
+                            at_ns,
+                            false,
+                            &before,
+                            &stacks,
+                        );
+                    }
+                }
+                Some(_) => {}
             }
         }
+    }
+
+    /// An instance that could not be read this time holds what it held.
+    fn keep_all(&mut self, class: Class, instance: u32, seen: &HashMap<Key, Seen>, held: &[(Key, Holding)]) {
+        let own = |key: &Key| key.0 == class && key.1 == instance;
+        self.seen.extend(seen.iter().filter(|(key, _)| own(key)).map(|(key, seen)| (*key, *seen)));
+        self.held.extend(held.iter().filter(|(key, _)| own(key)).cloned());
     }
 
     fn keep(
@@ -83,7 +101,7 @@ impl Registrations {
             Class::InotifyWatch => format!("watch {target} of inotify descriptor {instance}"),
             _ => format!("descriptor {target} in epoll descriptor {instance}"),
         };
-        self.held.push(Holding {
+        let holding = Holding {
             // Several registrations of one number can be alive: it was closed and given out again.
             id: Object::registration_handle(instance, target) ^ inode << 20,
             class,
@@ -94,11 +112,12 @@ impl Registrations {
             condition: orphaned_ns.map_or(Condition::Ordinary, |since_ns| Condition::Orphaned { since_ns }),
             used_ns: None,
             name: Arc::from(name),
-        });
+        };
+        self.held.push((key, holding));
     }
 
     /// What is registered, as of the last lists.
     pub fn held(&self) -> impl Iterator<Item = &Holding> {
-        self.held.iter()
+        self.held.iter().map(|(_, holding)| holding)
     }
 }

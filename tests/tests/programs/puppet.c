@@ -3,7 +3,8 @@
  *   hold COUNT MIN MAX   takes blocks of random sizes and keeps them: "held COUNT BYTES"
  *   drop                 gives all of them back: "dropped"
  *   churn COUNT SIZE     takes and gives back: "churned"
- *   fork BYTES           a child takes so many bytes and exits; its status: "child N"
+ *   fork BYTES           a child grows, takes so many bytes and exits; its status: "child N"
+ *   grow                 waits until it is old enough to be watched although others were before it: "grown"
  *   run COMMAND          system(3): "ran N"
  *   peak                 the largest address space so far: "peak KIB"
  *   preloaded            "preloaded yes" if a library before libc defines malloc
@@ -23,6 +24,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BLOCKS_MAX 50000
@@ -79,9 +81,21 @@ static void churn(long times, long size) {
     printf("churned\n");
 }
 
+/* Not the session's first, a process is watched from its second second on. */
+static void grow(void) {
+    struct timespec rest = {1, 100000000};
+    while (nanosleep(&rest, &rest) != 0) {
+    }
+}
+
 static void fork_child(long bytes) {
     pid_t child = fork();
     if (child == 0) {
+        /* Its age counts from the first sample that is due in it. */
+        for (int i = 0; i < 100; i++) {
+            keep_block(1000);
+        }
+        grow();
         for (long taken = 0; taken < bytes; taken += 1000) {
             keep_block(1000);
         }
@@ -131,6 +145,9 @@ int main(void) {
             fork_child(a);
         } else if (strncmp(line, "run ", 4) == 0) {
             printf("ran %d\n", system(line + 4));
+        } else if (strcmp(line, "grow") == 0) {
+            grow();
+            printf("grown\n");
         } else if (strcmp(line, "peak") == 0) {
             peak();
         } else if (strcmp(line, "preloaded") == 0) {

@@ -42,14 +42,14 @@ fn no_room_for_a_session_is_told_at_the_start() {
     }
 }
 
-/// Goal: a child for whose segment there is no room goes unwatched; program and child end as before. Method: fourteen MiB
+/// Goal: a child for whose segment there is no room goes unwatched; program and child end as before. Method: eighteen MiB
 /// have room for one segment and not for two.
 #[test]
 fn no_room_for_a_child_is_told_at_the_end() {
     if !ability::private_mounts() {
         return;
     }
-    let (place, run) = on_small_disk("14m", "true", &["--sample-bytes", "4KiB"]);
+    let (place, run) = on_small_disk("18m", "true", &["--sample-bytes", "4KiB"]);
     let mut puppet = Puppet::start(run);
     puppet.tell("hold 1000 4000 4000", "held 1000 4000000");
     puppet.tell("fork 3000000", "child 0");

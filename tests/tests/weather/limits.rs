@@ -13,6 +13,7 @@ fn limited(limit: &str) -> [String; 4] {
 
 /// Some work, and how the puppet ended.
 fn work(mut puppet: Puppet) -> Ended {
+    puppet.tell("grow", "grown");
     puppet.tell("hold 1000 4000 4000", "held 1000 4000000");
     puppet.tell("churn 10000 1000", "churned");
     puppet.tell("drop", "dropped");
