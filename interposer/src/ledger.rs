@@ -193,6 +193,15 @@ pub fn ended(class: Class, handle: u64) {
     count_death(attached, object.stack, object.born_ns, attached.about_now_ns());
 }
 
+/// A wait of the program has told how this child ended.
+pub fn reaped(pid: u32, status: u32) {
+    let _errno = KeepErrno::new();
+    if let Some(attached) = watched() {
+        attached.segment.fates().add(pid, status);
+    }
+    ended(Class::Child, u64::from(pid));
+}
+
 /// What is known of an object now.
 pub fn known(class: Class, handle: u64) -> Option<Object> {
     let _errno = KeepErrno::new();

@@ -8,6 +8,7 @@
 //!        └─ book.rs      live table, totals, ring, page filter
 //! thread.rs   per-thread state            real.rs   the functions we stand before, bootstrap arena
 //! lifecycle.rs start, attach, fork        session.rs where the segment comes from        loader/ which module is where
+//! join/        the way into a session of a process that was given none
 //! ```
 //!
 //! Rules that hold in every file: no allocation from the program's heap, no lock that is waited for, no panic, no
@@ -22,6 +23,7 @@ mod errno;
 mod filter;
 mod heap;
 mod hooks;
+mod join;
 mod ledger;
 mod lifecycle;
 mod loader;

@@ -2,20 +2,23 @@
 //! sample of a process, a fork. Out: whether this process is watched, and its [`Attached`] state.
 //!
 //! ```text
-//! Early ──constructor──> Off          (no session, or anything wrong)
+//! Early ──constructor──> Off          (anything wrong)
 //!                  └───> Attachable ──first sample──> Attached ──fork──> Attachable (in the child)
 //! ```
 //!
-//! The session's first process attaches at once, to the segment that the launcher reserved for it; so does every
+//! A process that was given no session asks for one when it would attach, and attaches when it has the answer.
+//!
+//! A session's first process attaches at once, to the segment that the launcher reserved for it; so does every
 //! process in a session that records everything. Others make their own segment when a sample is due and they are a second
 //! old, so a short-lived process pays nothing.
 
+use crate::join::{self, Step};
 use crate::private_stack;
 use crate::sys;
 use crate::{clock, filter, heap, loader, proc_self, real, session, thread};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use memguard_segment::control::Refusal;
 use memguard_segment::{FRAME_UNKNOWN_MODULE, HeaderWord, Layout, Loss, ModuleInfo, Segment, State};
 use memguard_unwind::{ModuleSet, Pool};
@@ -65,6 +68,8 @@ static STANDING: AtomicU32 = AtomicU32::new(EARLY);
 /// One page that reads zero in a fork child (`MADV_WIPEONFORK`), whichever system call made the child.
 static ALIVE: AtomicPtr<u64> = AtomicPtr::new(core::ptr::null_mut());
 static FIRST_STACK_END: AtomicU64 = AtomicU64::new(0);
+/// Whether this process has a session to ask for.
+static JOINS: AtomicBool = AtomicBool::new(false);
 /// When this process began, on the coarse clock.
 static BEGAN_NS: AtomicU64 = AtomicU64::new(0);
 
@@ -98,16 +103,26 @@ extern "C" fn start() {
     }
     BEGAN_NS.store(clock::coarse_ns(), Ordering::Relaxed);
     crate::task::learn();
-    let session = session::open();
-    let standing = if session.is_some() { ATTACHABLE } else { OFF };
-    if session.is_some() {
+    let given = session::open();
+    if !matches!(given, session::Given::Unusable) {
         loader::note_fixed();
     }
+    let (standing, attaches_at_once) = match given {
+        session::Given::Session { attaches_at_once } => (ATTACHABLE, attaches_at_once),
+        session::Given::Nothing if join::prepare() => {
+            JOINS.store(true, Ordering::Relaxed);
+            if join::wants_everything() {
+                session::record_everything();
+            }
+            (ATTACHABLE, join::wants_everything())
+        }
+        session::Given::Nothing | session::Given::Unusable => (OFF, false),
+    };
     STANDING.store(standing, Ordering::Release);
     // What this thread counted down so far was before anyone listened.
     // SAFETY: the calling thread's own block.
     unsafe { (*thread::current()).countdown = 0 };
-    if session.is_some_and(|session| session.attaches_at_once) {
+    if attaches_at_once && (!JOINS.load(Ordering::Relaxed) || joined(join::wait)) {
         attach();
     }
 }
@@ -149,11 +164,39 @@ pub fn attached_when_grown() -> Option<&'static Attached> {
         Standing::Attached(attached) => Some(attached),
         Standing::Attachable => {
             let age_ns = clock::coarse_ns().saturating_sub(BEGAN_NS.load(Ordering::Relaxed));
-            let is_due = age_ns >= YOUNG_NS || session::settings().sample_interval_bytes == 0;
-            is_due.then(attach).flatten()
+            let is_due = age_ns >= YOUNG_NS || session::sample_interval_bytes() == 0;
+            (is_due && (!JOINS.load(Ordering::Acquire) || joined(join::step))).then(attach).flatten()
         }
         _ => None,
     }
+}
+
+/// The session is about to be out of reach: becomes watched now or never.
+pub fn attach_while_allowed() {
+    if matches!(standing(), Standing::Attachable) && !JOINS.load(Ordering::Acquire) {
+        attach();
+    }
+}
+
+/// Takes a step towards a session; whether one is known now. One thread at a time; the others go on unwatched.
+fn joined(step: fn() -> Step) -> bool {
+    // A child of vfork would ask in the name of its parent, whose memory this is.
+    // SAFETY: the calling thread's own block.
+    if unsafe { (*thread::current()).vforks } != 0
+        || STANDING.compare_exchange(ATTACHABLE, ATTACHING, Ordering::AcqRel, Ordering::Relaxed).is_err()
+    {
+        return false;
+    }
+    let (is_known, standing) = match step() {
+        Step::Known => (true, ATTACHABLE),
+        Step::Later => (false, ATTACHABLE),
+        Step::Never => (false, OFF),
+    };
+    if is_known {
+        JOINS.store(false, Ordering::Release);
+    }
+    STANDING.store(standing, Ordering::Release);
+    is_known
 }
 
 /// In a fork child: forget the parent's objects; attach anew when a sample is due. The parent's segment is not

@@ -39,7 +39,7 @@ fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
         Standing::Attached(attached) => {
             (attached.segment.get(HeaderWord::SampleIntervalBytes), Some(attached))
         }
-        Standing::Attachable => (session::settings().sample_interval_bytes, None),
+        Standing::Attachable => (session::sample_interval_bytes(), None),
         Standing::Early => return thread.countdown = SOON_BYTES,
         Standing::Off => return thread.countdown = NEVER,
     };

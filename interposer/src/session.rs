@@ -6,6 +6,7 @@ use crate::sys;
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicU64, Ordering};
 use memguard_segment::control::{self, Control, Refusal, Settings};
 use memguard_segment::{Layout, Segment};
 
@@ -13,44 +14,80 @@ const PATH_MAX: usize = 4096;
 /// Environment variable with the session directory.
 const SESSION_VARIABLE: &CStr = c"MEMGUARD_SESSION";
 
+/// Until the session is known: what guard mode does by default.
+const INTERVAL_BYTES_DEFAULT: u64 = 512 << 10;
+
 struct Place<T>(UnsafeCell<MaybeUninit<T>>);
-// SAFETY: written by the constructor alone; read-only afterwards.
+// SAFETY: written by the one thread that is in the constructor or holds the right to attach; read by others afterwards.
 unsafe impl<T> Sync for Place<T> {}
 
 static SETTINGS: Place<Settings> = Place(UnsafeCell::new(MaybeUninit::uninit()));
-/// The session directory, NUL-terminated, as found in the environment at start.
+/// The session directory, NUL-terminated.
 static DIRECTORY: Place<[u8; PATH_MAX]> = Place(UnsafeCell::new(MaybeUninit::zeroed()));
+/// Mean bytes between samples, before there is a segment that says so.
+static INTERVAL_BYTES: AtomicU64 = AtomicU64::new(INTERVAL_BYTES_DEFAULT);
 
-/// A session found at start.
-pub struct FoundSession {
-    /// Whether this process takes the reserved segment or must record from its first byte on.
-    pub attaches_at_once: bool,
+/// What the environment says of a session.
+pub enum Given {
+    /// Nothing.
+    Nothing,
+    /// One that cannot be used.
+    Unusable,
+    /// One that this process belongs to.
+    Session {
+        /// Whether this process takes the reserved segment or must record from its first byte on.
+        attaches_at_once: bool,
+    },
 }
 
 /// Takes the session directory from the environment and the settings from its control page.
-pub fn open() -> Option<FoundSession> {
+pub fn open() -> Given {
     // SAFETY: the constructor runs before the program can change its environment from another thread.
     let value = unsafe { libc::getenv(SESSION_VARIABLE.as_ptr()) };
     if value.is_null() {
-        return None;
+        return Given::Nothing;
     }
     // SAFETY: getenv gives a NUL-terminated string.
-    let directory = unsafe { CStr::from_ptr(value) }.to_bytes_with_nul();
-    // SAFETY: only the constructor writes.
-    let place = unsafe { (*DIRECTORY.0.get()).assume_init_mut() };
-    // Room for the longest file name behind it.
-    let into = place.get_mut(..directory.len()).filter(|into| into.len() < PATH_MAX - 64)?;
-    into.copy_from_slice(directory);
-    let (settings, first_is_taken) =
-        with_control(|control| Some((control.settings()?, control.first_is_taken()))).flatten()?;
-    // SAFETY: only the constructor writes.
-    unsafe { (*SETTINGS.0.get()).write(settings) };
-    Some(FoundSession { attaches_at_once: settings.sample_interval_bytes == 0 || !first_is_taken })
+    if !adopt(unsafe { CStr::from_ptr(value) }) {
+        return Given::Unusable;
+    }
+    let is_first = with_control(|control| !control.first_is_taken()).unwrap_or(false);
+    Given::Session { attaches_at_once: sample_interval_bytes() == 0 || is_first }
 }
 
-/// What the session wants.
+/// Makes this session's directory ours; false if there is no control page of this version. In the constructor, or by
+/// the thread that holds the right to attach.
+pub fn adopt(directory: &CStr) -> bool {
+    let directory = directory.to_bytes_with_nul();
+    // SAFETY: one writer at a time, and nobody reads before it is done, see `Place`.
+    let place = unsafe { (*DIRECTORY.0.get()).assume_init_mut() };
+    // Room for the longest file name behind it.
+    let Some(into) = place.get_mut(..directory.len()).filter(|into| into.len() < PATH_MAX - 64) else {
+        return false;
+    };
+    into.copy_from_slice(directory);
+    let Some(settings) = with_control(memguard_segment::control::Control::settings).flatten() else {
+        return false;
+    };
+    INTERVAL_BYTES.store(settings.sample_interval_bytes, Ordering::Relaxed);
+    // SAFETY: as above.
+    unsafe { (*SETTINGS.0.get()).write(settings) };
+    true
+}
+
+/// No session yet, but every allocation is wanted.
+pub fn record_everything() {
+    INTERVAL_BYTES.store(0, Ordering::Relaxed);
+}
+
+/// Mean bytes between samples; 0 records everything.
+pub fn sample_interval_bytes() -> u64 {
+    INTERVAL_BYTES.load(Ordering::Relaxed)
+}
+
+/// What the session wants. Only once it is known.
 pub fn settings() -> Settings {
-    // SAFETY: written by `open` before anything but EARLY or OFF was set.
+    // SAFETY: written by `adopt`, which every way to here has gone through.
     unsafe { *(*SETTINGS.0.get()).assume_init_ref() }
 }
 

@@ -46,6 +46,15 @@ impl File {
         if fd < 0 { Err(fd) } else { Ok(Self(fd as i32)) }
     }
 
+    /// A file of zeros without a name, closed on exec.
+    pub fn in_memory(name: &CStr, bytes: usize) -> Option<Self> {
+        let flags = libc::MFD_CLOEXEC as usize;
+        let fd = call(libc::SYS_memfd_create, [name.as_ptr() as usize, flags, 0, 0, 0, 0]);
+        let file = (fd >= 0).then_some(Self(fd as i32))?;
+        let made = call(libc::SYS_ftruncate, [fd as usize, bytes, 0, 0, 0, 0]);
+        (made == 0).then_some(file)
+    }
+
     /// The descriptor's number.
     pub fn fd(&self) -> i32 {
         self.0
@@ -130,6 +139,22 @@ pub fn limit(resource: usize) -> Option<u64> {
 /// Removes a file; failure is of no interest.
 pub fn unlink(path: &CStr) {
     call(libc::SYS_unlinkat, [libc::AT_FDCWD as usize, path.as_ptr() as usize, 0, 0, 0, 0]);
+}
+
+/// Device and number of the file at a path, links followed; `None` if there is none.
+pub fn file_identity(path: &CStr) -> Option<(u64, u64)> {
+    // SAFETY: a plain structure for which zero is in order.
+    let mut found: libc::stat = unsafe { core::mem::zeroed() };
+    let at = libc::AT_FDCWD as usize;
+    let place = (&raw mut found) as usize;
+    let answer = call(libc::SYS_newfstatat, [at, path.as_ptr() as usize, place, 0, 0, 0]);
+    (answer == 0).then_some((found.st_dev, found.st_ino))
+}
+
+/// Lets other threads and processes run for some milliseconds.
+pub fn sleep_ms(ms: u32) {
+    let pause = libc::timespec { tv_sec: i64::from(ms / 1000), tv_nsec: i64::from(ms % 1000) * 1_000_000 };
+    call(libc::SYS_nanosleep, [(&raw const pause) as usize, 0, 0, 0, 0, 0]);
 }
 
 /// Maps memory; `None` if the kernel refuses. `fd` of -1 means anonymous.

@@ -1,11 +1,11 @@
 //! Segment: where everything lies. In: capacities. Out: word offsets, checked against overflow.
 
-use crate::{descriptors, live_table, losses, modules, ring, stacks, totals};
+use crate::{descriptors, fates, live_table, losses, modules, ring, stacks, totals};
 
 /// First word of every segment: `MEMGUARD` in ASCII, little endian.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"MEMGUARD");
 /// Layout version. Any change of any layout in this crate raises it.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 /// Words of the header (see [`crate::HeaderWord`]), texts included.
 pub const HEADER_WORDS: usize = 256;
 
@@ -99,6 +99,7 @@ pub struct Layout {
     /// What it was computed from.
     pub capacities: Capacities,
     pub(crate) losses: usize,
+    pub(crate) fates: usize,
     pub(crate) ring_control: usize,
     pub(crate) modules: usize,
     pub(crate) stacks: usize,
@@ -122,7 +123,8 @@ impl Layout {
         }
         let c = capacities;
         let losses = HEADER_WORDS;
-        let ring_control = losses + losses::WORDS;
+        let fates = losses + losses::WORDS;
+        let ring_control = (fates + fates::WORDS).next_multiple_of(8);
         let modules = ring_control + ring::CONTROL_WORDS;
         let stacks = modules + c.modules * modules::MODULE_WORDS;
         let frames = stacks + stacks::CONTROL_WORDS + c.stacks * stacks::STACK_WORDS;
@@ -143,6 +145,7 @@ impl Layout {
         Some(Self {
             capacities,
             losses,
+            fates,
             ring_control,
             modules,
             stacks,
@@ -180,7 +183,7 @@ mod tests {
     #[test]
     fn layout_of_guard_mode_is_pinned() {
         let l = Layout::new(Capacities::GUARD).unwrap();
-        assert_eq!(l.bytes(), 10_194_944, "a changed layout needs a new VERSION and new figures in the docs");
+        assert_eq!(l.bytes(), 10_199_040, "a changed layout needs a new VERSION and new figures in the docs");
     }
 
     #[test]
@@ -205,7 +208,8 @@ mod tests {
             let l = Layout::new(c).unwrap();
             let ends = [
                 (HEADER_WORDS, l.losses),
-                (l.losses + losses::WORDS, l.ring_control),
+                (l.losses + losses::WORDS, l.fates),
+                (l.fates + fates::WORDS, l.ring_control),
                 (l.ring_control + ring::CONTROL_WORDS, l.modules),
                 (l.modules + m * modules::MODULE_WORDS, l.stacks),
                 (l.stacks + stacks::CONTROL_WORDS + c.stacks * stacks::STACK_WORDS, l.frames),

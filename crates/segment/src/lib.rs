@@ -4,7 +4,7 @@
 //! 64-bit atomic word: the process writes, the collector reads, and no bit pattern can break either.
 //!
 //! ```text
-//! header | losses | ring control | modules | stacks | frames | totals | live table | ring slots | descriptors | objects
+//! header | losses | fates | ring control | modules | stacks | frames | totals | live table | ring slots | descriptors | objects
 //! ```
 //!
 //! Guarantees
@@ -23,6 +23,7 @@ extern crate std;
 mod class;
 pub mod control;
 mod descriptors;
+mod fates;
 mod layout;
 mod live_table;
 mod losses;
@@ -31,6 +32,7 @@ pub mod model;
 mod modules;
 mod object;
 mod primitive;
+pub mod request;
 mod ring;
 mod segment;
 mod stacks;
@@ -39,6 +41,7 @@ mod totals;
 
 pub use class::{Class, Family};
 pub use descriptors::{BeyondTable, Descriptor, DescriptorTable};
+pub use fates::{FATES, Fates};
 pub use layout::{Capacities, HEADER_WORDS, Layout, MAGIC, VERSION};
 pub use live_table::{Entry, LiveTable, PAYLOAD_WORDS, Record, Table};
 pub use losses::{Loss, Losses};

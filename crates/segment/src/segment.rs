@@ -1,6 +1,7 @@
 //! Segment: one process's shared memory as a whole. In: the words of a mapped file. Out: its parts.
 
 use crate::descriptors::DescriptorTable;
+use crate::fates::Fates;
 use crate::layout::{Capacities, HEADER_WORDS, Layout, MAGIC, VERSION};
 use crate::live_table::LiveTable;
 use crate::losses::Losses;
@@ -10,7 +11,7 @@ use crate::primitive::Ordering;
 use crate::ring::Ring;
 use crate::stacks::StackTable;
 use crate::totals::TotalsTable;
-use crate::{Words, descriptors, losses, modules, ring, stacks, text, totals};
+use crate::{Words, descriptors, fates, losses, modules, ring, stacks, text, totals};
 
 /// The named words of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,6 +232,11 @@ impl<'a> Segment<'a> {
     /// Loss counters.
     pub fn losses(&self) -> Losses<'a> {
         Losses::new(self.part(self.layout.losses, losses::WORDS))
+    }
+
+    /// How children ended.
+    pub fn fates(&self) -> Fates<'a> {
+        Fates::new(self.part(self.layout.fates, fates::WORDS))
     }
 
     /// Modules.

@@ -15,6 +15,7 @@ mod callbacks;
 mod descriptors;
 mod instances;
 mod mappings;
+mod privileges;
 mod processes;
 pub mod reads;
 mod sockets;

@@ -19,7 +19,7 @@ fn made(pid: pid_t, here: Here) -> pid_t {
 /// A wait that answered: the child is gone unless it has merely stopped or goes on.
 fn waited(pid: pid_t, status: c_int) {
     if pid > 0 && (libc::WIFEXITED(status) || libc::WIFSIGNALED(status)) {
-        ledger::ended(Class::Child, u64::from(pid.cast_unsigned()));
+        ledger::reaped(pid.cast_unsigned(), status.cast_unsigned());
     }
 }
 
@@ -75,8 +75,13 @@ hooks! {
         if answer == 0 && options & libc::WNOWAIT == 0 && options & libc::WEXITED != 0 {
             // SAFETY: the kernel has filled it in, with a pid of 0 if there was nothing to tell.
             let (pid, code) = unsafe { ((*place).si_pid(), (*place).si_code) };
-            if pid > 0 && matches!(code, libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED) {
-                ledger::ended(Class::Child, u64::from(pid.cast_unsigned()));
+            // SAFETY: as above.
+            let value = unsafe { (*place).si_status() }.cast_unsigned();
+            match code {
+                // As `waitpid` would have put it.
+                libc::CLD_EXITED if pid > 0 => ledger::reaped(pid.cast_unsigned(), value << 8 & 0xFF00),
+                libc::CLD_KILLED | libc::CLD_DUMPED if pid > 0 => ledger::reaped(pid.cast_unsigned(), value & 0x7F),
+                _ => {}
             }
         }
         answer

@@ -83,6 +83,16 @@ unsafe extern "C" fn note_one(info: *mut libc::dl_phdr_info, _: usize, _: *mut c
     0
 }
 
+/// The path of the fixed module that holds this address, as the loader knows it.
+pub fn path_of(address: u64) -> Option<&'static [u8]> {
+    let count = FIXED_COUNT.load(Ordering::Relaxed);
+    // SAFETY: complete since the constructor, see `FixedTable`.
+    let table = unsafe { &*FIXED.0.get() };
+    let module = table.get(..count)?.iter().find(|module| module.holds(address))?;
+    // SAFETY: the loader's name of a module that stays.
+    Some(unsafe { CStr::from_ptr(module.name) }.to_bytes())
+}
+
 /// The fixed modules as unwind tables, each entered into the segment's module table on the way.
 pub fn fixed() -> impl Iterator<Item = (Tables, u16)> {
     let count = FIXED_COUNT.load(Ordering::Relaxed);
@@ -97,6 +107,13 @@ pub fn fixed() -> impl Iterator<Item = (Tables, u16)> {
 }
 
 impl Fixed {
+    fn holds(&self, address: u64) -> bool {
+        // SAFETY: program headers of a module that stays mapped.
+        let phdrs = unsafe { core::slice::from_raw_parts(self.phdrs, self.phdr_count) };
+        let at = address.wrapping_sub(self.bias);
+        phdrs.iter().any(|part| part.p_type == libc::PT_LOAD && at.wrapping_sub(part.p_vaddr) < part.p_memsz)
+    }
+
     fn describe(&self, is_program: bool) -> Option<(Tables, u16)> {
         // SAFETY: program headers of a module that stays mapped.
         let phdrs = unsafe { core::slice::from_raw_parts(self.phdrs, self.phdr_count) };

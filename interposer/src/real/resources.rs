@@ -7,7 +7,9 @@
 use super::{Next, resolve};
 use crate::sys;
 use core::ffi::{c_char, c_int, c_uint, c_void};
-use libc::{DIR, FILE, clockid_t, epoll_event, mmsghdr, mode_t, msghdr, pid_t, pthread_attr_t, pthread_t};
+use libc::{
+    DIR, FILE, clockid_t, epoll_event, mmsghdr, mode_t, msghdr, pid_t, pthread_attr_t, pthread_t, uid_t,
+};
 use libc::{rusage, sigevent, siginfo_t, sigset_t, sockaddr, socklen_t, timer_t, timespec};
 
 /// Address of a function of the program's, which we only pass on.
@@ -209,6 +211,15 @@ functions! {
     THRD_CREATE, thrd_create(handle: *mut pthread_t, main: Function, argument: *mut c_void) -> c_int, else 2;
     THRD_JOIN, thrd_join(handle: pthread_t, value: *mut c_int) -> c_int, else 2;
     THRD_DETACH, thrd_detach(handle: pthread_t) -> c_int, else 2;
+
+    SETUID, setuid(user: uid_t) -> c_int, else call(libc::SYS_setuid, user as usize, 0, 0, 0);
+    SETEUID, seteuid(user: uid_t) -> c_int,
+        else call(libc::SYS_setresuid, usize::MAX, user as usize, usize::MAX, 0);
+    SETREUID, setreuid(user: uid_t, effective: uid_t) -> c_int,
+        else call(libc::SYS_setreuid, user as usize, effective as usize, 0, 0);
+    SETRESUID, setresuid(user: uid_t, effective: uid_t, saved: uid_t) -> c_int,
+        else call(libc::SYS_setresuid, user as usize, effective as usize, saved as usize, 0);
+    CHROOT, chroot(path: *const c_char) -> c_int, else call(libc::SYS_chroot, path as usize, 0, 0, 0);
 
     FORK, fork() -> pid_t, else missing();
     FORK_BARE, _Fork() -> pid_t, else missing();
