@@ -33,6 +33,9 @@ pub enum Command {
     Demo(Demo),
     /// Remove old sessions that have ended
     Clean(Clean),
+    /// Collect in the background
+    #[command(hide = true)]
+    Collect(Collect),
 }
 
 /// `memguard run`.
@@ -127,6 +130,17 @@ pub struct Clean {
     /// Where the sessions are.
     #[command(flatten)]
     pub place: Place,
+}
+
+/// `memguard collect`, which nobody types.
+#[derive(Debug, Args)]
+pub struct Collect {
+    /// Directory of the session; without it, the process that asks is on descriptor 3
+    #[arg(long, value_name = "DIR")]
+    pub session: Option<PathBuf>,
+    /// File by which processes of the same service find the session
+    #[arg(long, value_name = "FILE", requires = "session")]
+    pub rendezvous: Option<PathBuf>,
 }
 
 /// Where the sessions are.

@@ -26,7 +26,7 @@ pub fn command_failed(error: &anyhow::Error) -> ExitCode {
 }
 
 /// The error with its causes, without those that it tells in its own words already.
-fn chain(error: &anyhow::Error) -> String {
+pub fn chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let words = cause.downcast_ref::<std::io::Error>().map_or_else(|| cause.to_string(), reason);
@@ -42,8 +42,12 @@ fn chain(error: &anyhow::Error) -> String {
 /// sequences. A closed stderr is no reason to fail.
 pub fn say(message: &str) {
     use std::io::Write;
-    let line = format!("memguard: {}\n", one_line(message));
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    let _ = std::io::stderr().write_all((line(message) + "\n").as_bytes());
+}
+
+/// The line without its end.
+pub fn line(message: &str) -> String {
+    format!("memguard: {}", one_line(message))
 }
 
 fn one_line(message: &str) -> String {

@@ -3,6 +3,8 @@
 #![deny(unsafe_code)]
 
 mod args;
+mod collect;
+mod collector;
 mod config;
 mod demo;
 mod errors;
@@ -40,6 +42,9 @@ fn main() -> ExitCode {
         Command::Report(report) => store(&report.place).and_then(|store| show::report(&store, &report)),
         Command::List(list) => store(&list.place).and_then(|store| show::list(&store)),
         Command::Clean(clean) => self::clean(&clean),
+        Command::Collect(asked) => {
+            return collect::collect(&asked).unwrap_or_else(|error| errors::run_failed(&error));
+        }
     };
     done.map_or_else(|error| errors::command_failed(&error), |()| ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use memguard_report::{Report, TextOptions, filter, read_report, render_json, render_text};
 
 use crate::args::{self, Format};
+use crate::collect;
 use crate::session::{Session, Store};
 use crate::terminal;
 use crate::watch;
@@ -17,7 +18,7 @@ use crate::watch;
 /// # Errors
 /// If there is no such session, or its report is missing, damaged or of another version.
 pub fn report(store: &Store, asked: &args::Report) -> Result<()> {
-    let session = store.open(&asked.session)?;
+    let session = collect::recover(store.open(&asked.session)?)?;
     let report = filter(read(&session)?, asked.min_confidence);
     let to_terminal = asked.output.is_none() && std::io::stdout().is_terminal();
     let text = match asked.format() {
@@ -74,7 +75,8 @@ pub fn list(store: &Store) -> Result<()> {
                         (_, Some(signal)) => format!("signal {signal}"),
                         (code, None) => format!("exit {}", code.unwrap_or(0)),
                     },
-                    (None, false) => "cut off".to_owned(),
+                    (None, false) if record.is_abandoned() => "cut off".to_owned(),
+                    (None, false) => "ended".to_owned(),
                 };
                 let report = store.open(&entry.id).ok().and_then(|session| read(&session).ok());
                 let watched = report.as_ref().is_some_and(|report| !report.processes.is_empty());

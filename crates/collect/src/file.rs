@@ -44,7 +44,11 @@ impl SharedFile {
             })
     }
 
-    fn map(file: &File) -> io::Result<Self> {
+    /// Maps an open file.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn map(file: &File) -> io::Result<Self> {
         // SAFETY: the mapping is used as atomic words only (`words`), for which concurrent writers are allowed. A
         // process that truncates the file under us could end us with SIGBUS; the directory is ours alone (0700).
         let map = unsafe { MmapOptions::new().map_mut(file)? };

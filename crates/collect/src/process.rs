@@ -121,6 +121,25 @@ impl ProcessReader {
         String::from_utf8_lossy(&text[..n]).into_owned()
     }
 
+    /// The command line, word by word; cut where there was no room for more.
+    pub fn command(&self) -> Vec<String> {
+        let mut text = [0; 4096];
+        let n = self.segment().command(&mut text);
+        let bytes = text.get(..n).unwrap_or_default();
+        let words = bytes.strip_suffix(b"\0").unwrap_or(bytes).split(|byte| *byte == 0);
+        words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+    }
+
+    /// The wait status of a child, if the process has waited for it.
+    pub fn fate(&self, pid: u32) -> Option<u32> {
+        self.segment().fates().of(pid)
+    }
+
+    /// The same for all that are kept: process id and wait status.
+    pub fn fates(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.segment().fates().all()
+    }
+
     /// Time spent in the sampling path so far, in ns.
     pub fn hook_ns(&self) -> u64 {
         self.segment().get(HeaderWord::HookNs)

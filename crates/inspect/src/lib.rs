@@ -23,7 +23,7 @@ pub use descriptors::{
 };
 pub use fdinfo::{EpollEntry, FdDetail, FdInfo, InotifyEntry, fd_info};
 pub use limits::open_files_limit;
-pub use maps::{SmapsRollup, loaded_modules, mapping_count};
+pub use maps::{SmapsRollup, executable, loaded_modules, mapping_count, process_mapping};
 pub use ranges::mapped_ranges;
 pub use sockets::{Protocol, Socket, SocketState, SocketTable};
 pub use stat::{Identity, Stat};

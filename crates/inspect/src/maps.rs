@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use procfs::process::Process;
 
@@ -31,6 +32,27 @@ pub fn loaded_modules(pid: i32) -> Option<Vec<Box<str>>> {
         if modules.len() < MODULES_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     Some(modules.into_iter().collect())
+}
+
+/// The program file of a process.
+pub fn executable(pid: i32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// A process that has this file mapped. Reads the mappings of all processes: not for every look.
+pub fn process_mapping(file: &Path) -> Option<i32> {
+    let wanted = file.to_str()?;
+    let entries = std::fs::read_dir("/proc").ok()?;
+    let own = i32::try_from(std::process::id()).ok()?;
+    let mut pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    pids.find(|pid| {
+        let mut found = false;
+        let read = for_each_line(&format!("/proc/{pid}/maps"), MAPS_BYTES_MAX, |line| {
+            found = line.ends_with(wanted) && line.contains(" rw-s ");
+            if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        *pid != own && read.is_some() && found
+    })
 }
 
 /// Path of an executable mapping of a file: `start-end r-xp offset device inode path`.

@@ -66,3 +66,76 @@ pub struct Reading {
     /// Resident memory, if the kernel told.
     pub rss_bytes: Option<u64>,
 }
+
+impl Reading {
+    /// What a look at an earlier time would have seen, as far as the tables of a process that has ended can tell: of what
+    /// lives, the births are known; what has died is taken to have died evenly over the time. `None` without live samples.
+    pub fn as_of(&self, at_ns: u64) -> Option<Self> {
+        let share = (at_ns as f64 / self.at_ns.max(1) as f64).min(1.0);
+        let part = |whole: u64| (whole as f64 * share) as u64;
+        let live: Vec<LiveSample> =
+            self.live.as_ref()?.iter().filter(|sample| sample.born_ns <= at_ns).copied().collect();
+        let mut totals: Vec<StackTotals> = self
+            .totals
+            .iter()
+            .map(|of| StackTotals {
+                births: part(of.deaths),
+                deaths: part(of.deaths),
+                born_count: of.died_count * share,
+                died_count: of.died_count * share,
+                born_bytes: of.died_bytes * share,
+                died_bytes: of.died_bytes * share,
+                lifetimes: of.lifetimes.map(|n| part(u64::from(n)) as u32),
+                ..*of
+            })
+            .collect();
+        totals.sort_unstable_by_key(|totals| totals.stack);
+        for sample in &live {
+            let Ok(index) = totals.binary_search_by_key(&sample.stack, |totals| totals.stack) else {
+                continue;
+            };
+            let of = &mut totals[index];
+            of.births += 1;
+            of.born_count += 1.0 / sample.inclusion_probability;
+            of.born_bytes += sample.size_bytes as f64 / sample.inclusion_probability;
+        }
+        totals.retain(|totals| totals.births != 0);
+        Some(Self { at_ns, totals, live: Some(live), rss_bytes: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_look_knows_what_was_born_by_then() {
+        let stack = StackId(3);
+        let sample = |born_ns| LiveSample {
+            address: born_ns,
+            size_bytes: 10,
+            born_ns,
+            inclusion_probability: 0.5,
+            stack,
+        };
+        let totals = StackTotals {
+            stack,
+            births: 14,
+            deaths: 10,
+            born_count: 28.0,
+            died_count: 20.0,
+            born_bytes: 280.0,
+            died_bytes: 200.0,
+            lifetimes: [10; LIFETIME_BUCKETS],
+        };
+        let live = [100, 200, 300, 400].map(sample).to_vec();
+        let end = Reading { at_ns: 400, totals: vec![totals], live: Some(live), rss_bytes: Some(1) };
+        let half = end.as_of(200).expect("there are live samples");
+        assert_eq!(half.live.as_ref().map(Vec::len), Some(2));
+        let of = half.totals[0];
+        assert_eq!((of.births, of.deaths, of.lifetimes[0]), (7, 5, 5));
+        assert!((of.born_count - 14.0).abs() < 1e-9 && (of.born_bytes - 140.0).abs() < 1e-9);
+        assert_eq!(end.as_of(400).expect("the end itself").totals, end.totals);
+        assert_eq!(Reading { live: None, ..end }.as_of(200), None);
+    }
+}

@@ -13,11 +13,10 @@ use crate::input::{FindingInput, MemoryInput, OverheadInput, ProcessInput, Repor
 use crate::location::location;
 use crate::units::{BYTES_PER_MB, HOURS_PER_MONTH, MB_PER_GB, rounded};
 
-/// Makes the document. Findings of several processes at one place stay one each.
+/// Makes the document. A leak that several processes have at one place (the workers of a server) is one finding.
 pub fn assemble(input: &ReportInput) -> Report {
-    let mut findings: Vec<ReportFinding> =
-        input.findings.iter().map(|finding| self::finding(input, finding)).collect();
-    findings.sort_by(by_weight);
+    let findings = input.findings.iter().map(|finding| self::finding(input, finding)).collect();
+    let findings = together(findings);
     Report {
         schema: SCHEMA.to_owned(),
         created_at: rounded(input.created_at, 3),
@@ -31,6 +30,44 @@ pub fn assemble(input: &ReportInput) -> Report {
     }
 }
 
+/// One finding for each id, the costliest first.
+fn together(mut findings: Vec<ReportFinding>) -> Vec<ReportFinding> {
+    findings.sort_by(by_weight);
+    let mut merged: Vec<ReportFinding> = Vec::new();
+    for finding in findings {
+        match merged.iter_mut().find(|other| other.id == finding.id) {
+            Some(main) => absorb(main, &finding),
+            None => merged.push(finding),
+        }
+    }
+    for finding in merged.iter_mut().filter(|finding| finding.processes.len() > 1) {
+        finding.detail =
+            format!("in {} processes, the heaviest: {}", finding.processes.len(), finding.detail);
+    }
+    merged.sort_by(by_weight);
+    merged
+}
+
+/// Adds the same leak of another process, or at another stack of the same.
+fn absorb(main: &mut ReportFinding, other: &ReportFinding) {
+    main.size_mb = rounded(main.size_mb + other.size_mb, 3);
+    for (bound, more) in main.size_mb_interval.iter_mut().zip(other.size_mb_interval) {
+        *bound = rounded(*bound + more, 3);
+    }
+    main.count = rounded(main.count + other.count, 1);
+    main.confidence = main.confidence.max(other.confidence);
+    main.growth_mb_per_hour = rounded(main.growth_mb_per_hour + other.growth_mb_per_hour, 3);
+    main.growth_per_hour = rounded(main.growth_per_hour + other.growth_per_hour, 1);
+    main.first_seen = main.first_seen.min(other.first_seen);
+    main.last_seen = main.last_seen.max(other.last_seen);
+    main.cost_usd_per_month = rounded(main.cost_usd_per_month + other.cost_usd_per_month, 4);
+    for pid in &other.processes {
+        if !main.processes.contains(pid) {
+            main.processes.push(*pid);
+        }
+    }
+}
+
 /// Sum of the findings' costs, in US dollars a month.
 pub fn total_cost(findings: &[ReportFinding]) -> f64 {
     rounded(findings.iter().map(|finding| finding.cost_usd_per_month).sum(), 2)
@@ -38,7 +75,7 @@ pub fn total_cost(findings: &[ReportFinding]) -> f64 {
 
 /// Costliest first (the price is the same for all, so: size x confidence); then by confidence, count and
 /// names, so that equal input gives equal output.
-fn by_weight(left: &ReportFinding, right: &ReportFinding) -> std::cmp::Ordering {
+pub(crate) fn by_weight(left: &ReportFinding, right: &ReportFinding) -> std::cmp::Ordering {
     let weight = |finding: &ReportFinding| finding.size_mb * finding.confidence;
     weight(right)
         .total_cmp(&weight(left))
@@ -75,6 +112,7 @@ fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
         first_seen: at(finding.first_seen_ns),
         last_seen: at(finding.last_seen_ns),
         process: process.map_or(0, |process| process.pid),
+        processes: process.map(|process| process.pid).into_iter().collect(),
         cost_usd_per_month: rounded(cost, 4),
         stack: stack.iter().map(frame).collect(),
         evidence: finding.evidence.iter().map(evidence).collect(),
@@ -117,6 +155,7 @@ fn process(source: &ProcessInput) -> Process {
         pid: source.pid,
         ppid: source.ppid,
         exe: source.exe.clone(),
+        command: source.command.clone(),
         started_at: rounded(source.started_at, 3),
         ended_at: source.ended_at.map(|at| rounded(at, 3)),
         rss_mb: RssMb {
@@ -130,6 +169,7 @@ fn process(source: &ProcessInput) -> Process {
             limit: source.descriptors_limit,
         },
         threads: Counted { peak: source.threads_peak, last: source.threads_last, limit: None },
+        fate: source.fate,
         exit: source.exit,
         lost: source.lost.clone(),
         stacks: source.stacks,

@@ -71,6 +71,9 @@ pub struct Process {
     pub ppid: u32,
     /// Executable file.
     pub exe: String,
+    /// Command line, cut if it is long; empty if it is not known or left out.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// When it was first watched, in seconds since 1970.
     pub started_at: f64,
     /// When it ended, in seconds since 1970; `null` while it runs.
@@ -83,12 +86,28 @@ pub struct Process {
     /// Threads.
     #[serde(default)]
     pub threads: Counted,
+    /// Whether it still runs.
+    #[serde(default)]
+    pub fate: Fate,
     /// How it ended; `null` while it runs or when nobody could tell.
     pub exit: Option<Exit>,
     /// Events that were not recorded, by cause. Causes that did not occur may be missing.
     pub lost: BTreeMap<String, u64>,
     /// How well its call stacks could be taken.
     pub stacks: StackCounts,
+}
+
+/// What became of a process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// It runs.
+    #[default]
+    Running,
+    /// It has ended.
+    Ended,
+    /// It executed another program, which goes on under its number.
+    Replaced,
 }
 
 /// Resident memory of a process in MiB.
@@ -186,8 +205,11 @@ pub struct ReportFinding {
     pub first_seen: f64,
     /// Last look at which it held, in seconds since 1970.
     pub last_seen: f64,
-    /// Process id.
+    /// Process id; of several processes, the one in which it weighs most.
     pub process: u32,
+    /// Every process in which it was found, `process` first. Sizes, counts and growth are of all together.
+    #[serde(default)]
+    pub processes: Vec<u32>,
     /// Size x confidence x price x 24 x 30, in US dollars.
     pub cost_usd_per_month: f64,
     /// The call stack with the largest share, innermost function first.

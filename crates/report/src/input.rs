@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use memguard_detect::Finding;
 use memguard_symbolize::Frame;
 
-use crate::document::{Exit, StackCounts};
+use crate::document::{Exit, Fate, StackCounts};
 
 /// Price of memory when none is configured, in US dollars for one GiB and hour.
 pub const USD_PER_GB_HOUR_DEFAULT: f64 = 0.10;
@@ -43,6 +43,8 @@ pub struct ProcessInput {
     pub ppid: u32,
     /// Executable file.
     pub exe: String,
+    /// Command line.
+    pub command: Vec<String>,
     /// Zero of the process clock, in seconds since 1970.
     pub started_at: f64,
     /// When it ended, in seconds since 1970.
@@ -63,6 +65,8 @@ pub struct ProcessInput {
     pub threads_peak: u64,
     /// Last number of threads seen.
     pub threads_last: u64,
+    /// Whether it still runs.
+    pub fate: Fate,
     /// How it ended.
     pub exit: Option<Exit>,
     /// Lost events by cause (`memguard_segment::Loss` gives the names).

@@ -18,6 +18,7 @@ mod input;
 mod json;
 mod location;
 mod loss;
+mod merge;
 mod noun;
 mod paragraph;
 mod read;
@@ -27,8 +28,8 @@ mod units;
 
 pub use assemble::assemble;
 pub use document::{
-    Cleanup, Counted, Evidence, Exit, Explained, FrameRole, Memory, Overhead, Process, Report, ReportFinding,
-    RssMb, SCHEMA, Session, StackCounts, StackFrame,
+    Cleanup, Counted, Evidence, Exit, Explained, Fate, FrameRole, Memory, Overhead, Process, Report,
+    ReportFinding, RssMb, SCHEMA, Session, StackCounts, StackFrame,
 };
 pub use filter::{MIN_CONFIDENCE_DEFAULT, filter};
 pub use identity::{finding_id, stamp};
@@ -38,6 +39,7 @@ pub use input::{
 };
 pub use json::render_json;
 pub use location::location;
+pub use merge::merge;
 pub use read::{ReadError, read_report};
 pub use summary::{SummaryOptions, render_summary};
 pub use text::{TextOptions, render_text};

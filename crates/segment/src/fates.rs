@@ -36,12 +36,19 @@ impl<'a> Fates<'a> {
 
     /// The wait status of the child that had this number last.
     pub fn of(&self, pid: u32) -> Option<u32> {
-        let (count, slots) = self.words.split_first()?;
-        let count = count.load(Ordering::Acquire);
-        let newest_first = (0..count.min(FATES as u64)).map(|back| (count - 1 - back) % FATES as u64);
-        let words = newest_first.filter_map(|at| Some(slots.get(at as usize)?.load(Ordering::Acquire)));
-        let mut matching = words.filter(|word| word >> 32 == u64::from(pid) && word & WRITTEN != 0);
-        matching.next().map(|word| (word & STATUS) as u32)
+        self.all().filter(|(child, _)| *child == pid).last().map(|(_, status)| status)
+    }
+
+    /// All that are kept, process id and wait status, the newest last.
+    pub fn all(&self) -> impl Iterator<Item = (u32, u32)> + use<'a> {
+        let (count, slots) = self
+            .words
+            .split_first()
+            .map_or((0, &[][..]), |(count, slots)| (count.load(Ordering::Acquire), slots));
+        let kept = count.saturating_sub(FATES as u64)..count;
+        let words = kept.filter_map(move |at| slots.get((at % FATES as u64) as usize));
+        let words = words.map(|word| word.load(Ordering::Acquire)).filter(|word| word & WRITTEN != 0);
+        words.map(|word| ((word >> 32) as u32, (word & STATUS) as u32))
     }
 }
 

@@ -23,7 +23,7 @@ pub use error::{ConfigError, Origin, reason};
 pub use key::Key;
 pub use pattern::{Pattern, PatternSet};
 pub use settings::Settings;
-pub use table::{KEYS, SESSION_VARIABLE};
+pub use table::{COLLECTOR_VARIABLE, KEYS, SESSION_VARIABLE};
 
 use settings::Assignment;
 

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The family of a leak, as in reports and in `patterns = "handles,caches"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pattern(u8);
@@ -39,7 +41,7 @@ impl Pattern {
 }
 
 /// A set of patterns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PatternSet(u16);
 
 impl PatternSet {

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::{ConfigError, Origin};
 use super::key::{Key, PER_PATTERN};
 use super::kind::Refusal;
@@ -14,7 +16,7 @@ use super::table::KEYS;
 pub const RATE_ONE_BYTES: f64 = 5.12 * 1024.0;
 
 /// What one run is to do.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Settings {
     /// Audit mode; selects the aggressive defaults.
     pub aggressive: bool,

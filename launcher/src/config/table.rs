@@ -8,8 +8,12 @@ use super::settings::RATE_ONE_BYTES;
 /// Names the session's directory to the watched processes; not a configuration key.
 pub const SESSION_VARIABLE: &str = "MEMGUARD_SESSION";
 
+/// Set in collectors that run in the background, which are never watched themselves; not a configuration key.
+pub const COLLECTOR_VARIABLE: &str = "MEMGUARD_COLLECTOR";
+
 /// Variables that begin with `MEMGUARD_` without being configuration.
-pub const INTERNAL_VARIABLES: [&str; 2] = [SESSION_VARIABLE, crate::spawn::LIBRARY_VARIABLE];
+pub const INTERNAL_VARIABLES: [&str; 3] =
+    [SESSION_VARIABLE, COLLECTOR_VARIABLE, crate::spawn::LIBRARY_VARIABLE];
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;

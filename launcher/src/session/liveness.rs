@@ -39,7 +39,10 @@ fn start_ticks(pid: u32) -> Option<u64> {
     // The name in parentheses may itself hold spaces and parentheses; the start time is field 22, the state,
     // first after the name, is field 3.
     let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_whitespace().nth(22 - 3)?.parse().ok()
+    let mut fields = after_name.split_whitespace();
+    // One that has ended and that nobody has waited for yet does nothing any more.
+    let state = fields.next()?;
+    (state != "Z" && state != "X").then(|| fields.nth(22 - 4)?.parse().ok())?
 }
 
 #[cfg(test)]

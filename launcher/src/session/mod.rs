@@ -4,10 +4,12 @@
 mod error;
 mod id;
 mod liveness;
+mod lock;
 mod place;
 mod record;
 mod store;
 
 pub use error::SessionError;
+pub use lock::SessionLock;
 pub use place::Place;
 pub use store::{Session, Store};

@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::liveness::Identity;
+use crate::config::Settings;
 
 /// Name of the file in a session's directory.
 pub const FILE_NAME: &str = "session.json";
@@ -44,6 +45,9 @@ pub struct Record {
     pub exit: Option<Exit>,
     /// The version that wrote this.
     pub memguard_version: String,
+    /// How it is watched; none in records of versions that did not say.
+    #[serde(default)]
+    pub settings: Option<Settings>,
     /// What the launcher said last; see [`Record::is_live`] for the truth.
     pub state: State,
 }
@@ -72,6 +76,11 @@ impl Record {
     /// machine cannot be seen, so its sessions count as running until they say otherwise.
     pub fn is_live(&self) -> bool {
         self.state == State::Running && (self.host != host() || self.launcher.is_alive())
+    }
+
+    /// Whether it has not ended although nobody watches it.
+    pub fn is_abandoned(&self) -> bool {
+        self.state == State::Running && self.host == host() && !self.launcher.is_alive()
     }
 
     /// Replaces the file: a reader sees the old one or the new one, whole.

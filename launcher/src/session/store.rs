@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::liveness::Identity;
 use super::record::{self, Exit, Record, State};
 use super::{Place, SessionError, id};
+use crate::config::Settings;
 use crate::spawn::ProgramExit;
 
 /// The sessions of one folder.
@@ -45,7 +46,12 @@ impl Store {
     ///
     /// # Errors
     /// If the folder is unsafe or cannot be written to; nothing is left behind then.
-    pub fn create(&self, command: &[OsString], name: Option<&str>) -> Result<Session, SessionError> {
+    pub fn create(
+        &self,
+        command: &[OsString],
+        name: Option<&str>,
+        settings: &Settings,
+    ) -> Result<Session, SessionError> {
         self.place.prepare()?;
         let started_at = SystemTime::now();
         let program = command.first().cloned().unwrap_or_default();
@@ -64,6 +70,7 @@ impl Store {
             ended_at: None,
             exit: None,
             memguard_version: env!("CARGO_PKG_VERSION").to_owned(),
+            settings: Some(settings.clone()),
             state: State::Running,
         };
         if let Err(source) = record.write(&dir) {
@@ -194,6 +201,16 @@ impl Entry {
 }
 
 impl Session {
+    /// The session in this directory.
+    ///
+    /// # Errors
+    /// If its record cannot be read.
+    pub fn open(dir: &Path) -> Result<Self, SessionError> {
+        let id = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let record = Record::read(dir).map_err(|why| SessionError::Damaged { id, why })?;
+        Ok(Self { dir: dir.to_owned(), record })
+    }
+
     /// The session's directory, absolute.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -204,17 +221,38 @@ impl Session {
         &self.record
     }
 
-    /// Marks the session as ended now and writes that down.
+    /// From now on the calling process watches it.
     ///
     /// # Errors
     /// If the record cannot be replaced; the old one stays whole.
-    pub fn end(&mut self, exit: ProgramExit) -> Result<(), SessionError> {
-        self.record.ended_at = Some(unix_seconds(SystemTime::now()));
-        self.record.state = State::Ended;
+    pub fn taken_over(&mut self) -> Result<(), SessionError> {
+        self.record.launcher = Identity::own();
+        self.write()
+    }
+
+    /// Notes how the program ended that the session was begun with.
+    pub fn program_ended(&mut self, exit: ProgramExit) {
         self.record.exit = Some(match exit {
             ProgramExit::Code(code) => Exit { code: Some(code.into()), signal: None },
             ProgramExit::Signal(signal) => Exit { code: None, signal: Some(signal) },
         });
+    }
+
+    /// Marks the session as ended now and writes that down.
+    ///
+    /// # Errors
+    /// If the record cannot be replaced; the old one stays whole.
+    pub fn end(&mut self) -> Result<(), SessionError> {
+        self.record.ended_at = Some(unix_seconds(SystemTime::now()));
+        self.record.state = State::Ended;
+        self.write()
+    }
+
+    /// Writes down what is known.
+    ///
+    /// # Errors
+    /// If the record cannot be replaced; the old one stays whole.
+    pub fn write(&self) -> Result<(), SessionError> {
         let written = self.record.write(&self.dir);
         written.map_err(|source| SessionError::Unwritable { path: self.dir.clone(), source })
     }
@@ -240,8 +278,10 @@ mod tests {
     }
 
     fn ended(store: &Store, name: Option<&str>) -> String {
-        let mut session = store.create(&["/bin/prog".into(), "-x".into()], name).expect("created");
-        session.end(ProgramExit::Code(3)).expect("written");
+        let command = ["/bin/prog".into(), "-x".into()];
+        let mut session = store.create(&command, name, &Settings::default()).expect("created");
+        session.program_ended(ProgramExit::Code(3));
+        session.end().expect("written");
         session.record.id
     }
 
@@ -285,7 +325,7 @@ mod tests {
     fn cleaning_spares_what_runs_and_what_is_kept() {
         let (_folder, store) = store();
         let old = ended(&store, None);
-        let live = store.create(&["prog".into()], None).expect("created");
+        let live = store.create(&["prog".into()], None, &Settings::default()).expect("created");
         let newest = ended(&store, None);
         assert_eq!(store.clean(0, Duration::from_hours(1)).expect("cleaned"), Vec::<String>::new());
         assert_eq!(store.clean(1, Duration::ZERO).expect("cleaned"), [old]);

@@ -37,6 +37,12 @@ const AUDIT_SHARE: u32 = 4;
 /// Ended processes without a finding that are kept for the report; older ones are only counted.
 const UNREMARKABLE_MAX: usize = 100;
 
+/// A collector that has taken over a session knows the past by its tables alone; after this time it judges better than the
+/// one before did.
+const JUDGES_AFTER_GUARD: Duration = Duration::from_mins(10);
+/// The same where everything is recorded.
+const JUDGES_AFTER_AUDIT: Duration = Duration::from_secs(10);
+
 /// How many looks a segment may take until it can be read.
 const OPEN_TRIES_MAX: u32 = 20;
 
@@ -73,11 +79,19 @@ impl Watch {
     /// If the directory cannot be written to or the disk is full.
     pub fn prepare(directory: &Path, settings: &Settings) -> io::Result<Self> {
         let control = capacities(settings);
-        let files = memguard_collect::prepare(directory, &control)?;
+        Ok(Self::over(memguard_collect::prepare(directory, &control)?, settings))
+    }
+
+    /// Goes on with what another collector has prepared.
+    pub fn resume(directory: &Path, settings: &Settings) -> Self {
+        Self::over(SessionFiles::open(directory), settings)
+    }
+
+    fn over(files: SessionFiles, settings: &Settings) -> Self {
         let mut config = if settings.aggressive { DetectConfig::aggressive() } else { DetectConfig::guard() };
         config.sample_interval_bytes = settings.sample_bytes as f64;
         config.handles_max_age_s = settings.handle_age_max.as_secs_f64();
-        Ok(Self {
+        Self {
             files,
             kernel: Kernel::default(),
             pace: if settings.aggressive { Pace::AUDIT } else { Pace::GUARD },
@@ -96,7 +110,7 @@ impl Watch {
             unreadable: Vec::new(),
             forgotten: 0,
             forgotten_costs: Costs::default(),
-        })
+        }
     }
 
     /// Looks at every process, unless the last look was so expensive that a rest is due. True if it looked.
@@ -105,16 +119,16 @@ impl Watch {
         if self.looked.is_some_and(|at| at.elapsed() < rest) {
             return false;
         }
-        self.look_now(None);
+        self.look_now(None, false);
         true
     }
 
-    /// The last look: the program has ended, everything is read to its end.
-    pub fn finish(&mut self, pid: u32, exit: ProgramExit) {
-        self.look_now(Some((pid, exit)));
+    /// The last look. `ended` is a process of which the caller knows that it has ended, and how.
+    pub fn look_last(&mut self, ended: Option<(u32, ProgramExit)>) {
+        self.look_now(ended, true);
     }
 
-    fn look_now(&mut self, ended: Option<(u32, ProgramExit)>) {
+    fn look_now(&mut self, ended: Option<(u32, ProgramExit)>, is_last: bool) {
         let started_ns = memguard_inspect::thread_cpu_ns();
         self.unopened.extend(self.files.new_segments().into_iter().map(|path| (path, 0)));
         for (path, tries) in std::mem::take(&mut self.unopened) {
@@ -122,7 +136,7 @@ impl Watch {
             match Watched::open(&path, self.verdicts(), self.governor(), resources) {
                 Ok(process) => self.processes.push(process),
                 // Its process is just making it, or was killed while it did.
-                Err(_) if tries < OPEN_TRIES_MAX && ended.is_none() => self.unopened.push((path, tries + 1)),
+                Err(_) if tries < OPEN_TRIES_MAX && !is_last => self.unopened.push((path, tries + 1)),
                 Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.unreadable.push(error.to_string()),
             }
@@ -132,6 +146,7 @@ impl Watch {
             let exit = ended.filter(|(pid, _)| *pid == process.pid()).map(|(_, exit)| exit);
             process.look(&mut self.sites, &mut self.kernel, exit);
         }
+        self.learn_fates();
         self.forget_unremarkable();
         self.looked = Some(Instant::now());
         self.cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
@@ -174,6 +189,19 @@ impl Watch {
         }
     }
 
+    /// How processes ended is known to the parents that have waited for them.
+    fn learn_fates(&mut self) {
+        for index in 0..self.processes.len() {
+            let Some((parent, pid)) = self.processes.get(index).and_then(Watched::fate_wanted) else {
+                continue;
+            };
+            let told = self.processes.iter().filter(|p| p.pid() == parent).find_map(|p| p.fate_of_child(pid));
+            if let (Some(exit), Some(process)) = (told, self.processes.get_mut(index)) {
+                process.set_exit(exit);
+            }
+        }
+    }
+
     /// Bounds the memory of a session with many short-lived processes. The first process always stays.
     fn forget_unremarkable(&mut self) {
         let over = |p: &Watched| p.is_over() && p.findings().is_empty();
@@ -194,6 +222,11 @@ impl Watch {
     /// The session is over: removes what only watched processes and we needed.
     pub fn remove_files(&self) {
         self.files.remove();
+    }
+
+    /// How many watched processes live.
+    pub fn living(&self) -> usize {
+        self.processes.iter().filter(|process| process.is_active() && !process.is_over()).count()
     }
 
     /// How many processes have been watched.
@@ -218,7 +251,7 @@ impl Watch {
     }
 
     /// Something that changes whenever the findings worth showing do.
-    pub fn verdict(&self) -> Vec<(usize, u32, u8)> {
+    pub fn verdict(&self) -> Verdict {
         let process = |(index, process): (usize, &Watched)| {
             let findings = process.findings().iter();
             findings
@@ -226,9 +259,18 @@ impl Watch {
                 .map(|f| (index, f.site.0, (f.confidence * 20.0) as u8))
                 .collect::<Vec<_>>()
         };
-        self.processes.iter().enumerate().flat_map(process).collect()
+        Verdict(self.processes.iter().enumerate().flat_map(process).collect())
+    }
+
+    /// Whether this collector has watched for so long that its own judgement counts, not an earlier one's.
+    pub fn judges_after(&self, watched: Duration) -> bool {
+        watched >= if self.sample_bytes == 0 { JUDGES_AFTER_AUDIT } else { JUDGES_AFTER_GUARD }
     }
 }
+
+/// What is worth showing: process, site and confidence of each finding.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Verdict(Vec<(usize, u32, u8)>);
 
 /// As many live objects as asked for, in the first process; everything else by mode.
 fn capacities(settings: &Settings) -> control::Settings {

@@ -9,14 +9,17 @@ use std::path::{Path, PathBuf};
 use memguard_collect::{Kernel, OpenError, ProcessReader, ResourceReader};
 use memguard_detect::{Finding, Verdicts};
 use memguard_inspect::{Identity, Stat, monotonic_ns};
-use memguard_model::{ProcessModel, StackId};
-use memguard_report::{Exit, ProcessInput, StackCounts};
+use memguard_model::{ProcessModel, Reading, StackId};
+use memguard_report::{Exit, Fate, ProcessInput, StackCounts};
 use memguard_symbolize::ModuleRef;
 
 use super::facts::unix_time_s;
 use super::governor::Governor;
 use super::sites::{ProcessSites, Sites};
 use crate::spawn::ProgramExit;
+
+/// How many looks a process is judged by that was over before the first.
+const REPLAYED_LOOKS: u64 = 12;
 
 /// Frames with the modules they lie in, innermost first.
 pub type Frames = Vec<(ModuleRef, u64)>;
@@ -32,6 +35,8 @@ pub struct Watched {
     sites: ProcessSites,
     /// Frames of the findings' stacks, once the segment is gone.
     kept_frames: HashMap<StackId, Frames>,
+    /// How its children ended, once the segment is gone.
+    kept_fates: HashMap<u32, Exit>,
     identity: Option<Identity>,
     known: bool,
     facts: ProcessInput,
@@ -82,6 +87,7 @@ impl Watched {
             findings: Vec::new(),
             sites: ProcessSites::default(),
             kept_frames: HashMap::new(),
+            kept_fates: HashMap::new(),
             identity: None,
             known: false,
             facts: ProcessInput::default(),
@@ -90,7 +96,11 @@ impl Watched {
         })
     }
 
+    /// Its number as we see it, which in another PID namespace is not the one that it knows.
     pub fn pid(&self) -> u32 {
+        if let Some(identity) = self.identity {
+            return identity.pid.unsigned_abs();
+        }
         self.reader.as_ref().map_or(self.facts.pid, |reader| reader.pid().unsigned_abs())
     }
 
@@ -142,6 +152,7 @@ impl Watched {
     /// The process has executed another program: reads what the old one left, for the last time.
     pub fn replaced(&mut self, sites: &mut Sites) {
         self.look_at(sites, None, None, None);
+        self.facts.fate = Fate::Replaced;
     }
 
     fn look_at(
@@ -171,6 +182,9 @@ impl Watched {
         if self.costs.cpu_ns != 0 {
             self.model.absorb_cpu(self.costs.cpu_ns);
         }
+        if is_over && !self.known {
+            self.replay(&reading);
+        }
         self.model.absorb(&reading, &|stack: StackId| self.sites.of(stack));
         if let (Some(stat), Some(kernel)) = (stat, kernel) {
             self.look_at_resources(sites, kernel, &stat);
@@ -183,6 +197,15 @@ impl Watched {
         }
         if is_over {
             self.retire(exit);
+        }
+    }
+
+    /// The process was over before anybody looked: the looks that should have been are made up from its tables.
+    fn replay(&mut self, end: &Reading) {
+        for look in 1..REPLAYED_LOOKS {
+            let Some(past) = end.as_of(end.at_ns / REPLAYED_LOOKS * look) else { return };
+            self.model.absorb(&past, &|stack: StackId| self.sites.of(stack));
+            self.findings = self.verdicts.look(&self.model);
         }
     }
 
@@ -218,9 +241,10 @@ impl Watched {
             self.model.losses().stacks_without_room + self.model.resources().places_without_room();
         lost.insert("sites_without_room".to_owned(), without_room);
         lost.insert("close_disputed".to_owned(), self.resources.disputed());
-        self.facts.pid = reader.pid().unsigned_abs();
+        self.facts.pid = self.identity.map_or(reader.pid(), |identity| identity.pid).unsigned_abs();
         self.facts.ppid = reader.parent_pid().unsigned_abs();
         self.facts.exe = reader.exe();
+        self.facts.command = reader.command();
         self.facts.started_at = reader.started_at();
         self.facts.lost = lost;
         self.facts.stacks = StackCounts {
@@ -237,10 +261,13 @@ impl Watched {
     fn retire(&mut self, exit: Option<ProgramExit>) {
         self.refresh();
         self.facts.ended_at = Some(unix_time_s());
+        self.facts.fate = Fate::Ended;
         self.facts.exit = exit.map(|exit| match exit {
             ProgramExit::Code(code) => Exit { code: Some(code.into()), signal: None },
             ProgramExit::Signal(signal) => Exit { code: None, signal: Some(signal) },
         });
+        self.kept_fates =
+            self.reader.as_ref().map(|reader| reader.fates().map(told).collect()).unwrap_or_default();
         for stack in self.findings.iter().map(|finding| finding.stack).collect::<Vec<_>>() {
             let frames = self.frames(stack);
             self.kept_frames.insert(stack, frames);
@@ -251,19 +278,59 @@ impl Watched {
         let _ = std::fs::remove_file(&self.path);
     }
 
+    /// Parent and own number of a process that has ended without anybody knowing how.
+    pub fn fate_wanted(&self) -> Option<(u32, u32)> {
+        let is_wanted = self.is_over() && self.facts.exit.is_none() && self.facts.fate == Fate::Ended;
+        is_wanted.then_some((self.facts.ppid, self.facts.pid))
+    }
+
+    /// How a child of this process ended, if it has waited for it.
+    pub fn fate_of_child(&self, pid: u32) -> Option<Exit> {
+        match &self.reader {
+            Some(reader) => reader.fate(pid).map(|status| told((pid, status)).1),
+            None => self.kept_fates.get(&pid).copied(),
+        }
+    }
+
+    /// Notes how it ended.
+    pub fn set_exit(&mut self, exit: Exit) {
+        self.facts.exit = Some(exit);
+    }
+
+    /// The number, in our PID namespace, of the process that has the segment mapped. None if it is gone, whoever has its
+    /// number by now.
+    fn holder(&self) -> Option<i32> {
+        let reader = self.reader.as_ref()?;
+        let claimed = reader.pid();
+        if memguard_inspect::executable(claimed).is_some_and(|exe| exe.to_string_lossy() == reader.exe()) {
+            return Some(claimed);
+        }
+        memguard_inspect::process_mapping(&self.path)
+    }
+
     /// The kernel's view, of the same process each time.
     fn stat(&mut self) -> Option<Stat> {
         match self.identity {
             Some(identity) => Stat::again(identity),
             None if self.known => None,
             None => {
-                let pid = self.reader.as_ref()?.pid();
+                let pid = self.holder()?;
                 let stat = Stat::of(pid).filter(|stat| !stat.is_zombie)?;
                 self.identity = Some(stat.identity);
                 Some(stat)
             }
         }
     }
+}
+
+/// A wait status in words of the report.
+fn told((pid, status): (u32, u32)) -> (u32, Exit) {
+    let (signal, code) = (status & 0x7F, status >> 8 & 0xFF);
+    let exit = match signal {
+        0 => Exit { code: Some(code.cast_signed()), signal: None },
+        _ => Exit { code: None, signal: Some(signal.cast_signed()) },
+    };
+    (pid, exit)
 }
 
 fn account(facts: &mut ProcessInput, stat: &Stat) {

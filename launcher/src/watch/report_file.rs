@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use memguard_report::{Report, render_json};
+use memguard_report::{Report, read_report, render_json};
 
 /// Name of the file in a session's directory.
 pub const FILE_NAME: &str = "report.json";
@@ -19,6 +19,14 @@ impl ReportFile {
     /// In this directory.
     pub fn in_session(directory: &Path) -> Self {
         Self { path: directory.join(FILE_NAME) }
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If there is none, or it is damaged or of another version.
+    pub fn read(&self) -> anyhow::Result<Report> {
+        Ok(read_report(&fs::read(&self.path)?)?)
     }
 
     /// Replaces the file: a reader sees the old one or the new one, whole.

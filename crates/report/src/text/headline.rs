@@ -3,6 +3,7 @@
 
 use super::words::fate;
 use super::{BAD, GOOD, PLAIN, QUIET, STRONG, certainties, verdict, watched};
+use crate::document::Fate;
 use crate::document::Report;
 use crate::noun::held;
 use crate::paragraph::{Page, elided};
@@ -18,7 +19,7 @@ pub fn render(page: &mut Page, report: &Report) {
         page.paragraph("", PLAIN, PLAIN, &certainties(report));
     }
     let session = &report.session;
-    let ending = fate(session.exit, session.ended_at.is_some());
+    let ending = fate(session.exit, if session.ended_at.is_some() { Fate::Ended } else { Fate::Running });
     page.paragraph("", PLAIN, PLAIN, &format!("{}, {ending}", watched(report)));
     page.paragraph(
         "",

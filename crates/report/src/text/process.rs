@@ -31,7 +31,7 @@ pub fn render(page: &mut Page, report: &Report) {
             size(rss.peak),
             size(rss.last),
             held(process),
-            fate(process.exit, process.ended_at.is_some())
+            fate(process.exit, process.fate)
         );
         page.paragraph(&format!("{:>9}  ", process.pid), QUIET, PLAIN, &text);
     }

@@ -1,7 +1,7 @@
 //! Report, text: phrases that several parts use.
 //! In: numbers of the document. Out: words.
 
-use crate::document::{Exit, Report};
+use crate::document::{Exit, Fate, Report};
 use crate::units::{dollars, duration, plural};
 
 /// `3 leaks found, costing about $47.20 a month`, `No leaks found`.
@@ -55,7 +55,7 @@ pub fn certainty(confidence: f64) -> &'static str {
 }
 
 /// `exited with code 3`, `killed by signal 9 (KILL)`.
-pub fn fate(exit: Option<Exit>, ended: bool) -> String {
+pub fn fate(exit: Option<Exit>, fate: Fate) -> String {
     match exit {
         Some(Exit { signal: Some(signal), .. }) => match signal_name(signal) {
             Some("KILL") => "killed by signal 9 (KILL), often for lack of memory".to_owned(),
@@ -64,8 +64,11 @@ pub fn fate(exit: Option<Exit>, ended: bool) -> String {
         },
         Some(Exit { code: Some(0), .. }) => "exited normally".to_owned(),
         Some(Exit { code: Some(code), .. }) => format!("exited with code {code}"),
-        _ if ended => "ended, how is not known".to_owned(),
-        _ => "still running".to_owned(),
+        _ => match fate {
+            Fate::Running => "still running".to_owned(),
+            Fate::Ended => "ended, how is not known".to_owned(),
+            Fate::Replaced => "then executed another program".to_owned(),
+        },
     }
 }
 

@@ -1,0 +1,74 @@
+//! Report: two reports of one session, by collectors that came one after the other.
+//! In: the last report of the one that is gone, the report of the one that has taken over. Out: one document.
+//!
+//! The newer collector knows the past by the tables alone. What the earlier one said of processes that have ended stands;
+//! of processes that live it stands until the newer has watched for long enough to judge by itself.
+
+use crate::assemble::{by_weight, total_cost};
+use crate::document::{Fate, Process, Report, ReportFinding};
+use crate::identity::stamp;
+
+/// Two looks at the clock of one process agree to this, in seconds.
+const SAME_START_S: f64 = 0.01;
+
+/// Adds to `now` what only `earlier` knows. `judges`: the newer collector's own judgement on living processes counts alone.
+#[must_use]
+pub fn merge(earlier: &Report, mut now: Report, judges: bool) -> Report {
+    let mut processes: Vec<Process> = Vec::new();
+    for process in &earlier.processes {
+        match now.processes.iter_mut().find(|newer| is_same(newer, process)) {
+            Some(newer) => adopt(newer, process),
+            None => processes.push(ended_by(process, earlier.created_at)),
+        }
+    }
+    processes.append(&mut now.processes);
+    now.processes = processes;
+    let lives = |finding: &ReportFinding| {
+        let processes = now.processes.iter().filter(|process| finding.processes.contains(&process.pid));
+        processes.last().is_some_and(|process| process.fate == Fate::Running)
+    };
+    for finding in earlier.findings.iter().filter(|finding| !judges || !lives(finding)) {
+        match now.findings.iter_mut().find(|newer| newer.id == finding.id) {
+            Some(newer) if newer.confidence < finding.confidence => *newer = finding.clone(),
+            Some(newer) => newer.first_seen = newer.first_seen.min(finding.first_seen),
+            None => now.findings.push(finding.clone()),
+        }
+    }
+    now.findings.sort_by(by_weight);
+    now.total_estimated_cost_usd_per_month = total_cost(&now.findings);
+    now.stamp = stamp(&now.findings);
+    now
+}
+
+fn is_same(a: &Process, b: &Process) -> bool {
+    a.pid == b.pid && (a.started_at - b.started_at).abs() < SAME_START_S
+}
+
+/// What was seen of a process before.
+fn adopt(newer: &mut Process, earlier: &Process) {
+    newer.rss_mb.start = earlier.rss_mb.start;
+    newer.rss_mb.peak = newer.rss_mb.peak.max(earlier.rss_mb.peak);
+    if newer.rss_mb.last == 0.0 {
+        newer.rss_mb.last = earlier.rss_mb.last;
+    }
+    for (count, before) in
+        [(&mut newer.descriptors, earlier.descriptors), (&mut newer.threads, earlier.threads)]
+    {
+        count.peak = count.peak.max(before.peak);
+        count.limit = count.limit.or(before.limit);
+        if count.last == 0 {
+            count.last = before.last;
+        }
+    }
+    newer.exit = newer.exit.or(earlier.exit);
+}
+
+/// Nobody has seen the process since `at`.
+fn ended_by(process: &Process, at: f64) -> Process {
+    let mut process = process.clone();
+    if process.fate == Fate::Running {
+        process.fate = Fate::Ended;
+        process.ended_at = process.ended_at.or(Some(at));
+    }
+    process
+}

@@ -1,0 +1,179 @@
+//! Launcher, collector: one session from its first look to its last report, whoever waits for its programs (`run`, or a
+//! collector in the background). In: a session, settings, time. Out: the session's report, kept up to date.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use memguard_report::{
+    MIN_CONFIDENCE_DEFAULT, Report, SessionInput, SummaryOptions, assemble, filter, merge,
+};
+
+use crate::config::Settings;
+use crate::errors;
+use crate::session::{Session, SessionError, SessionLock};
+use crate::spawn::ProgramExit;
+use crate::terminal;
+use crate::watch::{ReportFile, Verdict, Watch};
+
+/// The report is written at least this often while the programs run.
+const REPORT_INTERVAL: Duration = Duration::from_mins(1);
+
+/// A session with somebody who watches it.
+pub struct Collector {
+    session: Session,
+    watch: Watch,
+    /// What a collector before this one has reported.
+    earlier: Option<Report>,
+    began: Instant,
+    /// The first thing that went wrong with the session's files, said once, at the end.
+    trouble: Option<String>,
+    verdict: Verdict,
+    reported: Option<Instant>,
+    _lock: SessionLock,
+}
+
+impl Collector {
+    /// Begins to watch: everything that watched processes will look for is made.
+    ///
+    /// # Errors
+    /// If the session's directory cannot be written to or the disk is full.
+    pub fn begin(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
+        let unwritable = |source| SessionError::Unwritable { path: session.dir().to_owned(), source };
+        let made = SessionLock::take(session.dir())
+            .and_then(|lock| Ok((lock, Watch::prepare(session.dir(), settings)?)))
+            .map_err(unwritable);
+        match made {
+            Ok((lock, watch)) => Ok(Self::new(session, watch, lock, None)),
+            Err(error) => Err((session, error)),
+        }
+    }
+
+    /// Takes over a session whose collector is gone: its segments are all there is, beside its last report.
+    ///
+    /// # Errors
+    /// If another process collects it, or the session does not say how it was meant.
+    pub fn resume(mut session: Session) -> Result<Self, SessionError> {
+        let dir = session.dir().to_owned();
+        let lock = SessionLock::take(&dir)
+            .map_err(|source| SessionError::Unwritable { path: dir.clone(), source })?;
+        let Some(settings) = session.record().settings.clone() else {
+            return Err(SessionError::Damaged {
+                id: session.record().id.clone(),
+                why: "its record has no settings".to_owned(),
+            });
+        };
+        session.taken_over()?;
+        let earlier = ReportFile::in_session(&dir).read().ok();
+        let watch = Watch::resume(&dir, &settings);
+        Ok(Self::new(session, watch, lock, earlier))
+    }
+
+    fn new(session: Session, watch: Watch, lock: SessionLock, earlier: Option<Report>) -> Self {
+        Self {
+            session,
+            watch,
+            earlier,
+            began: Instant::now(),
+            trouble: None,
+            verdict: Verdict::default(),
+            reported: None,
+            _lock: lock,
+        }
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// How many watched processes live.
+    pub fn living(&self) -> usize {
+        self.watch.living()
+    }
+
+    /// Looks, and reports if something has changed or the last report is old.
+    pub fn look(&mut self) {
+        if self.watch.look() {
+            let now = self.watch.verdict();
+            let stale = self.reported.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL);
+            if now != self.verdict || stale {
+                self.verdict = now;
+                self.report();
+            }
+        }
+    }
+
+    /// The last look after the program has ended that was started here; the session goes on if others live.
+    pub fn program_ended(&mut self, pid: u32, exit: ProgramExit) {
+        self.watch.look_last(Some((pid, exit)));
+        self.session.program_ended(exit);
+    }
+
+    /// All processes are gone: the last look, the last report, the session's end.
+    pub fn end(&mut self) -> Report {
+        self.watch.look_last(None);
+        if let Err(error) = self.session.end() {
+            self.trouble.get_or_insert(error.to_string());
+        }
+        let report = self.report();
+        self.watch.remove_files();
+        report
+    }
+
+    /// The last report of ours; another collector goes on with the session.
+    pub fn pass_on(&mut self) -> Report {
+        if let Err(error) = self.session.write() {
+            self.trouble.get_or_insert(error.to_string());
+        }
+        self.report()
+    }
+
+    /// Writes the report as of now; gives what is sure enough to be shown.
+    pub fn report(&mut self) -> Report {
+        let record = self.session.record();
+        let session = SessionInput {
+            id: record.id.clone(),
+            name: record.name.clone().unwrap_or_else(|| record.id.clone()),
+            command: record.command.clone(),
+            host: record.host.clone(),
+            started_at: record.started_at,
+            ended_at: record.ended_at,
+            exit: record.exit.map(|exit| memguard_report::Exit { code: exit.code, signal: exit.signal }),
+        };
+        let mut report = assemble(&self.watch.facts(session));
+        if let Some(earlier) = &self.earlier {
+            report = merge(earlier, report, self.watch.judges_after(self.began.elapsed()));
+        }
+        if let Err(error) = ReportFile::in_session(self.session.dir()).write(&report) {
+            let path = self.session.dir().display();
+            self.trouble.get_or_insert(format!("the report could not be kept in {path}: {error}"));
+        }
+        self.reported = Some(Instant::now());
+        filter(report, MIN_CONFIDENCE_DEFAULT)
+    }
+
+    /// Tells on stderr what went wrong and what was found.
+    pub fn summarise(&self, report: &Report) {
+        use std::io::Write;
+        if self.watch.watched() == 0 && self.watch.troubles().is_empty() {
+            errors::say(
+                "the program was not watched: it did not load libmemguard.so (statically linked, setuid, \
+                 or not built for glibc)",
+            );
+        }
+        for trouble in self.watch.troubles().iter().chain(&self.trouble) {
+            errors::say(trouble);
+        }
+        let colour = terminal::colour(std::io::stderr().is_terminal());
+        let text =
+            memguard_report::render_summary(report, SummaryOptions { columns: terminal::columns(), colour });
+        // A closed stderr is no reason to fail.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    /// Gives the session back without an end: what it was made for never started.
+    pub fn discard(self) {
+        self.session.discard();
+    }
+}
