@@ -70,6 +70,11 @@ fn is_due(last_ns: Option<u64>, pace_ns: u64, at_ns: u64) -> bool {
 }
 
 impl ResourceReader {
+    /// Whether names are left out.
+    pub fn redacts(&self) -> bool {
+        matches!(self.redaction, Redaction::On)
+    }
+
     /// For a process of which nothing is known yet.
     pub fn new(pace: Pace, redaction: Redaction) -> Self {
         Self {

@@ -8,9 +8,9 @@ use std::path::Path;
 use memguard_detect::{Evidence, Finding, Kind, Pattern};
 use memguard_model::{SiteId, StackId};
 use memguard_report::{
-    Exit, ExplainedInput, FindingInput, MemoryInput, OverheadInput, ProcessInput, ReadError, Report,
+    Exit, ExplainedInput, Fate, FindingInput, MemoryInput, OverheadInput, ProcessInput, ReadError, Report,
     ReportInput, SessionInput, StackCounts, SummaryOptions, TextOptions, USD_PER_GB_HOUR_DEFAULT, assemble,
-    filter, read_report, render_json, render_summary, render_text,
+    filter, merge, read_report, render_json, render_summary, render_text,
 };
 use memguard_symbolize::Frame;
 
@@ -131,6 +131,7 @@ fn service() -> ReportInput {
                 pid: 4242,
                 ppid: 1,
                 exe: "/usr/local/bin/server".to_owned(),
+                command: vec!["/usr/local/bin/server".to_owned(), "--port".to_owned(), "80".to_owned()],
                 started_at: 1_763_782_200.0,
                 ended_at: Some(1_763_790_000.0),
                 rss_start_bytes: 20 << 20,
@@ -141,6 +142,7 @@ fn service() -> ReportInput {
                 descriptors_limit: Some(1024),
                 threads_peak: 9,
                 threads_last: 9,
+                fate: Fate::Ended,
                 exit: Some(Exit { code: None, signal: Some(9) }),
                 lost,
                 stacks: StackCounts { complete: 310, truncated: 4, lost: 0 },
@@ -154,6 +156,7 @@ fn service() -> ReportInput {
                 rss_start_bytes: 1 << 20,
                 rss_peak_bytes: 3 << 20,
                 rss_last_bytes: 3 << 20,
+                fate: Fate::Ended,
                 exit: Some(Exit { code: Some(0), signal: None }),
                 ..ProcessInput::default()
             },
@@ -205,6 +208,7 @@ fn healthy() -> ReportInput {
     input.session.exit = None;
     input.processes.truncate(1);
     input.processes[0].ended_at = None;
+    input.processes[0].fate = Fate::Running;
     input.processes[0].exit = None;
     input.processes[0].lost.clear();
     input.processes[0].stacks = StackCounts { complete: 310, truncated: 0, lost: 0 };
@@ -353,4 +357,49 @@ fn text_fits() {
         assert!((3..=10).contains(&summary.lines().count()));
     }
     assert_eq!(read_report(render_json(&report).as_bytes()).unwrap(), report);
+}
+
+/// Goal: the workers of a server that leak at one place are one finding. Method: the same finding in two processes.
+#[test]
+fn a_leak_of_several_processes_is_one_finding() {
+    let mut input = service();
+    let mut in_worker = input.findings[1].clone();
+    in_worker.process = 1;
+    in_worker.finding.size_bytes /= 2.0;
+    in_worker.finding.confidence = 0.6;
+    input.findings.push(in_worker);
+    let (alone, both) = (assemble(&service()), assemble(&input));
+    assert_eq!(alone.findings.len(), both.findings.len());
+    let (one, two) = (&alone.findings[0], &both.findings[0]);
+    assert_eq!((two.process, &two.processes[..]), (4242, &[4242, 4250][..]));
+    assert!((two.size_mb - one.size_mb * 1.5).abs() < 0.01 && (two.confidence - one.confidence).abs() < 1e-9);
+    assert!(two.cost_usd_per_month > one.cost_usd_per_month);
+    assert!(two.detail.starts_with("in 2 processes, the heaviest: "), "{}", two.detail);
+}
+
+/// Goal: what a collector that was killed has reported is not lost. Method: the next one sees one of two processes, and
+/// nothing wrong with it yet.
+#[test]
+fn an_earlier_report_stands_until_the_next_collector_can_judge() {
+    let earlier = assemble(&service());
+    let mut input = service();
+    input.findings.clear();
+    input.processes.truncate(1);
+    input.processes[0].fate = Fate::Running;
+    input.processes[0].ended_at = None;
+    input.processes[0].rss_peak_bytes = 1 << 20;
+    let now = assemble(&input);
+    let young = merge(&earlier, now.clone(), false);
+    assert_eq!(young.findings, earlier.findings);
+    assert_eq!(young.stamp, earlier.stamp);
+    assert_eq!(young.processes.iter().map(|p| p.pid).collect::<Vec<_>>(), [4250, 4242]);
+    assert!(young.processes[1].rss_mb.peak > 400.0, "the peak before counts");
+    let judged = merge(&earlier, now, true);
+    assert!(judged.findings.is_empty(), "withdrawn: the process lives and nothing is found in it");
+    input.processes[0].fate = Fate::Ended;
+    assert_eq!(
+        merge(&earlier, assemble(&input), true).findings,
+        earlier.findings,
+        "of the dead nothing new is learnt"
+    );
 }

@@ -244,7 +244,9 @@ impl Watched {
         self.facts.pid = self.identity.map_or(reader.pid(), |identity| identity.pid).unsigned_abs();
         self.facts.ppid = reader.parent_pid().unsigned_abs();
         self.facts.exe = reader.exe();
-        self.facts.command = reader.command();
+        if !self.resources.redacts() {
+            self.facts.command = reader.command();
+        }
         self.facts.started_at = reader.started_at();
         self.facts.lost = lost;
         self.facts.stacks = StackCounts {

@@ -8,7 +8,7 @@ use super::{PLAIN, QUIET, STRONG};
 use crate::document::{Process, Report, StackCounts};
 use crate::location::base_name;
 use crate::loss::explanation;
-use crate::paragraph::Page;
+use crate::paragraph::{Page, elided};
 use crate::units::{number, plural, size};
 
 /// Processes listed; a build starts thousands.
@@ -25,8 +25,9 @@ pub fn render(page: &mut Page, report: &Report) {
     for (_, process) in &by_size {
         let rss = &process.rss_mb;
         let text = format!(
-            "{}, resident {} at start, {} at most, {} at last{}; {}",
-            base_name(&process.exe),
+            "{}{}, resident {} at start, {} at most, {} at last{}; {}",
+            name(process),
+            parent(report, process),
             size(rss.start),
             size(rss.peak),
             size(rss.last),
@@ -40,6 +41,23 @@ pub fn render(page: &mut Page, report: &Report) {
         page.line(&[(QUIET, &format!("           and {} smaller ones", number(rest as f64)))]);
     }
     losses(page, report);
+}
+
+/// `nginx -g daemon off;`, or the file's name alone.
+fn name(process: &Process) -> String {
+    const COLUMNS: usize = 60;
+    let Some((first, arguments)) = process.command.split_first() else {
+        return base_name(&process.exe).to_owned();
+    };
+    let words: Vec<&str> =
+        [base_name(first)].into_iter().chain(arguments.iter().map(String::as_str)).collect();
+    elided(&words.join(" "), COLUMNS)
+}
+
+/// ` (child of 4242)`, if that one was watched too.
+fn parent(report: &Report, process: &Process) -> String {
+    let is_watched = report.processes.iter().any(|other| other.pid == process.ppid);
+    if is_watched { format!(" (child of {})", process.ppid) } else { String::new() }
 }
 
 /// `; 97 descriptors at most of 1,024, 8 threads at most`
