@@ -1,7 +1,8 @@
 //! Test kit, abilities: what this machine allows. In: a need. Out: whether to go on; a skipped test says so, and is a
 //! failure where `MEMGUARD_REQUIRE_ALL=1` says that everything is there.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Whether mounts can be made that nobody else sees.
@@ -19,6 +20,41 @@ pub fn tool(name: &str) -> bool {
         .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
         .any(|folder| folder.join(name).is_file());
     have(found, &format!("{name} is not installed (scripts/install-deps.sh installs it)"))
+}
+
+/// A control group with so little memory; gone when dropped. `None` where none can be made.
+pub fn memory_group(bytes: u64) -> Option<MemoryGroup> {
+    let name = format!("memguard-test-{}", std::process::id());
+    let old = Path::new("/sys/fs/cgroup/memory");
+    let (parent, limit) = if old.is_dir() {
+        (old, "memory.limit_in_bytes")
+    } else {
+        (Path::new("/sys/fs/cgroup"), "memory.max")
+    };
+    let path = parent.join(name);
+    let made = fs::create_dir(&path).and_then(|()| fs::write(path.join(limit), bytes.to_string()));
+    let group = MemoryGroup { path };
+    // Where it can only be asked for, as in containers, the test is left out without complaint.
+    made.inspect_err(|error| eprintln!("skipped: no control group can be made: {error}")).ok()?;
+    Some(group)
+}
+
+/// See [`memory_group`].
+pub struct MemoryGroup {
+    path: PathBuf,
+}
+
+impl MemoryGroup {
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.path);
+    }
 }
 
 fn have(it: bool, why_not: &str) -> bool {

@@ -109,6 +109,8 @@ impl Place {
     pub fn sessions(&self) -> Vec<PathBuf> {
         let Ok(folder) = fs::read_dir(&self.sessions) else { return Vec::new() };
         let mut found: Vec<_> = folder.map(|entry| entry.expect("readable").path()).collect();
+        // Beside them are the files by which processes of one service find each other.
+        found.retain(|path| path.is_dir());
         found.sort();
         found
     }

@@ -35,8 +35,11 @@ pub fn loaded_modules(pid: i32) -> Option<Vec<Box<str>>> {
 }
 
 /// The program file of a process.
-pub fn executable(pid: i32) -> Option<PathBuf> {
-    std::fs::read_link(format!("/proc/{pid}/exe")).ok()
+///
+/// # Errors
+/// `NotFound` if there is no such process, `PermissionDenied` if it is there and tells us nothing.
+pub fn executable(pid: i32) -> std::io::Result<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/exe"))
 }
 
 /// A process that has this file mapped. Reads the mappings of all processes: not for every look.

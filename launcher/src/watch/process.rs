@@ -304,10 +304,12 @@ impl Watched {
     fn holder(&self) -> Option<i32> {
         let reader = self.reader.as_ref()?;
         let claimed = reader.pid();
-        if memguard_inspect::executable(claimed).is_some_and(|exe| exe.to_string_lossy() == reader.exe()) {
-            return Some(claimed);
+        match memguard_inspect::executable(claimed) {
+            Ok(exe) if exe.to_string_lossy() == reader.exe() => Some(claimed),
+            // It does not let itself be looked into (an unreadable program file, other rights): taken at its word.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Some(claimed),
+            _ => memguard_inspect::process_mapping(&self.path),
         }
-        memguard_inspect::process_mapping(&self.path)
     }
 
     /// The kernel's view, of the same process each time.
