@@ -83,7 +83,7 @@ def modules(groups: list[str], text: str) -> Verdicts:
 def add_case(verdicts: Verdicts, case: xml.etree.ElementTree.Element) -> None:
     """One method; what ran twice (subtests, reruns) counts as its worst."""
     name = case.get("name", "")
-    # Addresses of objects and line numbers of doctests vary or say nothing.
+    # Addresses of objects vary.
     name = re.sub(r"0x[0-9a-f]+", "0x…", name)
     found = re.search(r"\btest\.(test_\w+)", name)
     group = found.group(1) if found else name.split(".")[0]

@@ -6,8 +6,8 @@ From Debian's source package only the scripts are taken. A group is one unit, ru
 from __future__ import annotations
 
 import os
-import re
 import pathlib
+import re
 import shutil
 import tempfile
 import threading

@@ -6,7 +6,6 @@ A group is one script, run by a testfixture of its own; a case is one of its tes
 from __future__ import annotations
 
 import re
-import pathlib
 
 from suites import packages
 from suites.suite import Place, Suite, Verdicts, Watch, count
