@@ -23,7 +23,7 @@ INTO = $(DESTDIR)$(PREFIX)
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---- Build and show -------------------------------------------------------------------------------------------------
 
@@ -87,6 +87,10 @@ bench: deps build ## Measure what MemGuard costs, against the plain program and 
 .PHONY: soak
 soak: deps build ## Watch healthy services under load, ten minutes each: nothing may be found
 	python3 scripts/soak.py
+
+.PHONY: transparency
+transparency: deps build ## Test suites that others wrote, plain and under watch, compared test by test: takes hours
+	python3 scripts/transparency.py --install
 
 # ---- Install --------------------------------------------------------------------------------------------------------
 

@@ -9,11 +9,14 @@
 
 use crate::errno::KeepErrno;
 use crate::lifecycle::{self, Attached, Standing};
+use crate::mapping_homes;
 use crate::stack::{self, Here};
 use crate::task;
 use crate::thread;
 use core::ffi::c_int;
-use memguard_segment::{Class, Descriptor, Entry, HeaderWord, Loss, Object, STACK_UNKNOWN};
+use memguard_segment::{
+    Class, Descriptor, Entry, HeaderWord, Loss, Object, ObjectTable, STACK_UNKNOWN, TableFull,
+};
 
 /// One booking in so many is timed, and stands for all of them.
 const TIMED_ONE_IN: u32 = 64;
@@ -171,9 +174,9 @@ pub fn made(class: Class, handle: u64, detail: u64, extra: u32, here: Here) {
             }
             count_death(attached, before.stack, before.born_ns, born_ns);
         }
-        if objects.insert(&object).is_err() {
+        if insert(objects, &object).is_err() {
             sweep(attached, born_ns);
-            if objects.insert(&object).is_err() {
+            if insert(objects, &object).is_err() {
                 attached.segment.losses().count(Loss::ObjectTableFull);
             }
         }
@@ -219,7 +222,7 @@ pub fn ended_as(object: Option<Object>) {
         count_death(attached, found.stack, found.born_ns, attached.about_now_ns());
     } else {
         // It had a place before.
-        let _ = objects.insert(&found);
+        let _ = insert(objects, &found);
     }
 }
 
@@ -230,7 +233,7 @@ pub fn changed(class: Class, handle: u64, change: impl FnOnce(&mut Object)) {
     let objects = attached.segment.objects();
     let Some(mut object) = objects.remove(Object::key_of(class, handle)) else { return };
     change(&mut object);
-    if objects.insert(&object).is_err() {
+    if insert(objects, &object).is_err() {
         attached.segment.losses().count(Loss::ObjectTableFull);
     }
 }
@@ -249,28 +252,44 @@ pub fn unmapping(start: u64, bytes: u64) {
         }
         return;
     }
-    // Not exactly one of ours: look at all of them.
-    objects.for_each(|mapping| {
-        let (from, to) = (mapping.handle, mapping.handle.saturating_add(mapping.detail));
-        if mapping.class != Some(Class::Mapping)
-            || to <= start
-            || end <= from
-            || objects.remove(mapping.key()).is_none()
-        {
-            return;
-        }
-        let rest = match (from < start, end < to) {
-            (true, _) => Some((from, start - from)),
-            (false, true) => Some((end, to - end)),
-            (false, false) => None,
-        };
-        match rest {
-            Some((handle, detail)) => {
-                let _ = objects.insert(&Object { handle, detail, ..mapping });
+    // Not exactly one of ours: look at all mappings.
+    mapping_homes::for_each(objects.buckets(), |home| {
+        let mut is_there = false;
+        objects.for_each_at(home, |object| {
+            if object.class == Some(Class::Mapping) {
+                is_there |= !cut(attached, &object, start, end);
             }
-            None => count_death(attached, mapping.stack, mapping.born_ns, attached.about_now_ns()),
-        }
+        });
+        is_there
     });
+}
+
+/// Takes what lies between `start` and `end` from a mapping. Whether all of it lies there: then it is gone.
+fn cut(attached: &Attached, mapping: &Object, start: u64, end: u64) -> bool {
+    let objects = attached.segment.objects();
+    let (from, to) = (mapping.handle, mapping.handle.saturating_add(mapping.detail));
+    if to <= start || end <= from || objects.remove(mapping.key()).is_none() {
+        return false;
+    }
+    let (handle, detail) = match (from < start, end < to) {
+        (true, _) => (from, start - from),
+        (false, true) => (end, to - end),
+        (false, false) => {
+            count_death(attached, mapping.stack, mapping.born_ns, attached.about_now_ns());
+            return true;
+        }
+    };
+    let _ = insert(objects, &Object { handle, detail, ..*mapping });
+    false
+}
+
+/// Puts an object into the table, where it can be found again.
+fn insert(objects: ObjectTable<'_>, object: &Object) -> Result<(), TableFull> {
+    objects.insert(object)?;
+    if object.class == Some(Class::Mapping) {
+        mapping_homes::mark(objects.home(object.key()));
+    }
+    Ok(())
 }
 
 /// Drops what has ended without a call: detached threads and registrations of closed descriptors.

@@ -28,6 +28,7 @@ mod ledger;
 mod lifecycle;
 mod loader;
 mod mapping;
+mod mapping_homes;
 mod parachute;
 mod private_stack;
 mod proc_self;

@@ -57,6 +57,11 @@ impl Drop for MemoryGroup {
     }
 }
 
+/// Whether this file is there, which a package brings.
+pub fn file(path: &str) -> bool {
+    have(Path::new(path).is_file(), &format!("{path} is missing (scripts/install-deps.sh installs it)"))
+}
+
 fn have(it: bool, why_not: &str) -> bool {
     if !it {
         let required = std::env::var_os("MEMGUARD_REQUIRE_ALL").is_some_and(|value| value == "1");

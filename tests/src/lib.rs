@@ -15,6 +15,8 @@
 //! * `damage`: sessions with damaged files, before and while they are read
 //! * `estimates`: intervals contain the truth as often as they say
 //! * `services`: redis, nginx, sqlite, `CPython` and g++ are unchanged, unsuspected, and their stacks complete
+//! * `interpreters`: node, java, perl, ruby, bash and gdb do real work as they do it without
+//! * `transparency`: test suites that others wrote end as they end without, test by test
 //!
 //! `cargo test -p memguard-tests` runs them all; `-- --nocapture` shows what they measured. Where a machine lacks
 //! something, a test says "skipped: …"; `MEMGUARD_REQUIRE_ALL=1` makes that a failure. The release binaries under test

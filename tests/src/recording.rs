@@ -9,7 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use memguard_segment::{
-    AtomicU64, Class, Descriptor, FRAME_UNKNOWN_MODULE, Frame, HeaderWord, Record, Segment, StackEnd, State,
+    AtomicU64, Class, Descriptor, FRAME_UNKNOWN_MODULE, Frame, HeaderWord, Object, Record, Segment, StackEnd,
+    State,
 };
 use memguard_symbolize::{Frame as Named, ModuleRef, Symbolizer, SymbolizerOptions};
 
@@ -56,6 +57,13 @@ impl Recording {
     pub fn descriptors(&self) -> BTreeMap<u32, Descriptor> {
         let table = self.segment().descriptors();
         (0..table.extent()).filter_map(|number| Some((number, table.get(number)?))).collect()
+    }
+
+    /// Everything else that has a handle: timers, threads, children, mappings, registrations.
+    pub fn objects(&self) -> Vec<Object> {
+        let mut objects = Vec::new();
+        self.segment().objects().for_each(|object| objects.push(object));
+        objects
     }
 
     /// Samples taken so far.

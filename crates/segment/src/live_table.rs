@@ -108,11 +108,17 @@ impl<'a, E: Entry> Table<'a, E> {
         self.count * BUCKET_OBJECTS
     }
 
+    /// Number of buckets: homes lie below it.
+    pub fn buckets(&self) -> usize {
+        self.count
+    }
+
     fn mask(&self) -> usize {
         self.count.saturating_sub(1)
     }
 
-    pub(crate) fn home(&self, address: u64) -> usize {
+    /// The bucket in which a search for a key begins.
+    pub fn home(&self, address: u64) -> usize {
         // Fibonacci hashing; the low four bits carry nothing.
         ((address >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & self.mask()
     }
@@ -226,6 +232,23 @@ impl<'a, E: Entry> Table<'a, E> {
         }
     }
 
+    /// The same for the objects with this home alone.
+    pub fn for_each_at(&self, home: usize, mut visit: impl FnMut(E)) {
+        for distance in 0..PROBE_BUCKETS_MAX.min(self.count) {
+            for slot in 0..BUCKET_OBJECTS {
+                if let Some(entry) =
+                    self.read_slot(home + distance, slot).filter(|e| self.home(e.key()) == home)
+                {
+                    visit(entry);
+                }
+            }
+            let meta = self.bucket(home + distance).and_then(<[_]>::first);
+            if meta.is_none_or(|meta| meta.load(Ordering::Relaxed) & OVERFLOW_MASK == 0) {
+                return;
+            }
+        }
+    }
+
     fn read_slot(&self, bucket: usize, slot: usize) -> Option<E> {
         let (meta, slots) = self.bucket(bucket)?.split_first()?;
         let slot_word = slots.get(slot)?;
@@ -332,7 +355,13 @@ mod tests {
             }
             let mut seen = HashMap::new();
             table.for_each(|r| { seen.insert(r.address, r); });
-            prop_assert_eq!(seen, map);
+            prop_assert_eq!(&seen, &map);
+            let mut by_home = Vec::new();
+            for home in 0..8 {
+                table.for_each_at(home, |r| by_home.push((r.address, r)));
+            }
+            prop_assert_eq!(by_home.len(), map.len(), "each is found from one home");
+            prop_assert_eq!(by_home.into_iter().collect::<HashMap<_, _>>(), map);
         }
 
         /// Arbitrary bytes: reading ends, and panics never.

@@ -28,7 +28,7 @@ const fn hazard(program: &'static str, source: &'static str, arguments: &'static
     Hazard { program, source, arguments }
 }
 
-const HAZARDS: [Hazard; 20] = [
+const HAZARDS: [Hazard; 21] = [
     hazard("exit_immediately", "exit_immediately.c", &[]),
     hazard("abort_now", "abort_now.c", &[]),
     hazard("close_all_fds", "close_all_fds.c", &[]),
@@ -49,6 +49,7 @@ const HAZARDS: [Hazard; 20] = [
     hazard("thread_storm", "thread_storm.c", &[]),
     hazard("child_storm", "child_storm.c", &["--objects", "200"]),
     hazard("mmap_storm", "mmap_storm.c", &[]),
+    hazard("cut_mappings", "cut_mappings.c", &[]),
 ];
 
 fn alone(hazard: &Hazard) -> Result<Ended, String> {
