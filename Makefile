@@ -76,6 +76,10 @@ product: build ## Tests of the whole product: real programs under the release bu
 loom: ## Check the lock-free tables and the ring over all interleavings
 	sh scripts/loom.sh
 
+.PHONY: tsan
+tsan: ## Run the stress tests of the segment under ThreadSanitizer
+	sh scripts/tsan.sh
+
 .PHONY: fuzz
 fuzz: ## Feed hostile segments to the collector
 	sh scripts/fuzz.sh
@@ -91,6 +95,10 @@ soak: deps build ## Watch healthy services under load, ten minutes each: nothing
 .PHONY: transparency
 transparency: deps build ## Test suites that others wrote, plain and under watch, compared test by test: takes hours
 	python3 scripts/transparency.py --install
+
+.PHONY: chaos
+chaos: deps build ## Watch a program that does everything at once, ten minutes in each mode
+	python3 scripts/chaos.py --memguard $(OUT)/release/memguard
 
 # ---- Install --------------------------------------------------------------------------------------------------------
 

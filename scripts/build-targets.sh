@@ -72,7 +72,8 @@ for name in leak_steady leak_error_path leak_threads leak_realloc leak_inlined w
     leak_files leak_streams leak_sockets leak_descriptors leak_timers leak_unjoined leak_children leak_listeners \
     leak_mappings healthy_files healthy_sockets healthy_descriptors healthy_timers healthy_threads healthy_children \
     healthy_listeners healthy_mappings fd_storm fd_signal fd_vfork thread_storm child_storm mmap_storm cut_mappings \
-    exit_immediately abort_now close_all_fds tiny_stacks many_threads signal_alloc longjmp_over coroutines fork_storm; do
+    exit_immediately abort_now close_all_fds tiny_stacks many_threads signal_alloc longjmp_over coroutines fork_storm \
+    chaos; do
     c "$name" "$name.c"
 done
 # It uses a block after a realloc that must fail: that is its subject.

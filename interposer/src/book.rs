@@ -11,11 +11,14 @@ pub fn birth(attached: &Attached, record: &Record) {
     if remove(attached, record.address, record.born_ns).is_some() {
         attached.segment.losses().count(Loss::FreeMissed);
     }
+    // Before the table and taken back after it: a handler that leaves by longjmp in between must not leave a page that counts
+    // too few objects, because frees of all others in it would then pass unseen. Too many only cost a look.
+    filter::add(record.address);
     if attached.segment.live().insert(record).is_err() {
+        filter::remove(record.address);
         attached.segment.losses().count(Loss::LiveTableFull);
         return;
     }
-    filter::add(record.address);
     attached.segment.totals().birth(record.stack, record.size_bytes, f64::from(record.p));
     event(attached, EventKind::Birth, record, record.born_ns);
 }

@@ -163,23 +163,6 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, bytes: usize, sp: u64, fp: 
     })
 }
 
-/// Slow path of the hook of this name.
-///
-/// # Safety
-/// The program's own arguments; `sp` and `fp` as the hook found them.
-pub unsafe extern "C" fn reallocarray(
-    block: *mut c_void,
-    count: usize,
-    bytes: usize,
-    sp: u64,
-    fp: u64,
-) -> *mut c_void {
-    reallocated(block, count.wrapping_mul(bytes), sp, fp, || {
-        // SAFETY: the program's own arguments, passed on.
-        unsafe { real::REALLOCARRAY.get()(block, count, bytes) }
-    })
-}
-
 /// A realloc is a death and a birth, if it succeeds.
 fn reallocated(
     old: *mut c_void,

@@ -5,7 +5,7 @@ use crate::lifecycle::Attached;
 use crate::loader::DynamicLoader;
 use crate::parachute;
 use crate::stack_cache::{self, Answer, Question};
-use crate::sys;
+use crate::sys::{self, SignalsBlocked};
 use crate::thread::{self, Thread};
 use memguard_segment::{Class, FRAME_UNKNOWN_MODULE, Frame, HeaderWord, Loss, STACK_UNKNOWN, StackEnd};
 use memguard_unwind::{Registers, StackMemory, Walk, WalkEnd, walk};
@@ -111,6 +111,8 @@ pub fn unknown(attached: &Attached, class: Class) -> u32 {
 /// Walks the stack and finds its number.
 fn walked(attached: &Attached, thread: &Thread, here: Here, question: &Question) -> Option<Answer> {
     let losses = attached.segment.losses();
+    // A handler that leaves by longjmp would never give the working memory back, nor stop being a user of a module.
+    let _blocked = SignalsBlocked::new();
     let Some(mut scratch) = attached.pool.lease(thread.number as usize) else {
         losses.count(Loss::UnwinderBusy);
         return None;

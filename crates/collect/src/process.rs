@@ -26,6 +26,13 @@ pub enum OpenError {
     Invalid(#[from] Invalid),
 }
 
+impl OpenError {
+    /// Whether there is nothing to read, and never was: its process ended while it made the segment.
+    pub const fn is_unfinished(&self) -> bool {
+        matches!(self, Self::Invalid(Invalid::Unfinished))
+    }
+}
+
 /// The frames of a stack, innermost first, as module index and address in the module's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackFrames {

@@ -1,8 +1,10 @@
 //! Segment, for the model checker only (`--cfg loom`): the structures over any few words. A whole segment has too many
 //! atomics to be explored.
 
-use crate::{DescriptorTable, LiveTable, ModuleTable, Ring, StackTable, TotalsTable, Words};
-use crate::{descriptors, live_table, modules, ring, stacks, totals};
+use crate::{
+    DescriptorTable, LiveTable, Losses, ModuleTable, ObjectTable, Ring, StackTable, TotalsTable, Words,
+};
+use crate::{descriptors, live_table, losses, modules, ring, stacks, totals};
 
 /// See the module of the live table.
 pub const BUCKET_OBJECTS: usize = live_table::BUCKET_OBJECTS;
@@ -26,6 +28,9 @@ pub const DESCRIPTOR_CONTROL_WORDS: usize = descriptors::CONTROL_WORDS;
 /// Words of one descriptor.
 pub const DESCRIPTOR_WORDS: usize = descriptors::ENTRY_WORDS;
 
+/// Words of the counters of losses.
+pub const LOSS_WORDS: usize = losses::WORDS;
+
 /// A descriptor table over these words.
 pub fn descriptor_table(words: Words<'_>) -> DescriptorTable<'_> {
     DescriptorTable::new(words)
@@ -39,6 +44,16 @@ pub fn live_table<'a>(buckets: Words<'a>, payloads: Words<'a>) -> LiveTable<'a> 
 /// The bucket in which an address is looked for first.
 pub fn live_home(table: &LiveTable<'_>, address: u64) -> usize {
     table.home(address)
+}
+
+/// A table of objects over these words.
+pub fn object_table<'a>(buckets: Words<'a>, payloads: Words<'a>) -> ObjectTable<'a> {
+    ObjectTable::new(buckets, payloads)
+}
+
+/// Counters of losses over these words.
+pub fn losses(words: Words<'_>) -> Losses<'_> {
+    Losses::new(words)
 }
 
 /// A ring over these words.

@@ -93,6 +93,8 @@ pub enum State {
 pub enum Invalid {
     /// Shorter than a header.
     TooShort,
+    /// Zeroes where the magic is written last: it is being made, or whoever made it was killed before it was done.
+    Unfinished,
     /// Not one of ours.
     Magic,
     /// Of another version, given here.
@@ -107,6 +109,7 @@ impl core::fmt::Display for Invalid {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::TooShort => f.write_str("shorter than a segment's header"),
+            Self::Unfinished => f.write_str("its process ended while making it"),
             Self::Magic => f.write_str("not a MemGuard segment"),
             Self::Version(v) => {
                 write!(f, "written by another version of MemGuard (layout {v}, this is {VERSION})")
@@ -144,8 +147,10 @@ impl<'a> Segment<'a> {
     pub fn open(words: Words<'a>) -> Result<Self, Invalid> {
         let header = words.get(..HEADER_WORDS).ok_or(Invalid::TooShort)?;
         let word = |w: HeaderWord| header.get(w as usize).map_or(0, |w| w.load(Ordering::Acquire));
-        if word(HeaderWord::Magic) != MAGIC {
-            return Err(Invalid::Magic);
+        match word(HeaderWord::Magic) {
+            MAGIC => {}
+            0 => return Err(Invalid::Unfinished),
+            _ => return Err(Invalid::Magic),
         }
         if word(HeaderWord::Version) != VERSION {
             return Err(Invalid::Version(word(HeaderWord::Version)));
@@ -335,6 +340,8 @@ mod tests {
         let layout = Layout::new(SMALL).unwrap();
         let w = words(layout.words);
         assert_eq!(Segment::open(&w[..10]).unwrap_err(), Invalid::TooShort);
+        assert_eq!(Segment::open(&w).unwrap_err(), Invalid::Unfinished);
+        w[0].store(MAGIC + 1, Ordering::Relaxed);
         assert_eq!(Segment::open(&w).unwrap_err(), Invalid::Magic);
         let segment = Segment::format(&w, &layout).unwrap();
         assert_eq!(Segment::open(&w[..layout.words - 1]).unwrap_err(), Invalid::Truncated);

@@ -7,9 +7,10 @@
 
 use loom::sync::atomic::Ordering;
 use loom::thread;
+use memguard_segment::control::{self, Control, Refusal, Settings};
 use memguard_segment::{
-    AtomicU64, Class, Descriptor, Dropped, Event, EventKind, Frame, LIFETIME_BUCKETS, LiveTable, ModuleInfo,
-    Next, Record, Ring, SLOT_WORDS, StackEnd, StackTable, model,
+    AtomicU64, Capacities, Class, Descriptor, Dropped, Event, EventKind, Frame, LIFETIME_BUCKETS, LiveTable,
+    Loss, ModuleInfo, Next, Object, ObjectTable, Record, Ring, SLOT_WORDS, StackEnd, StackTable, model,
 };
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -678,4 +679,177 @@ fn descriptor_table_gives_a_death_to_one_of_two_closers() {
         let [one, other] = closers.map(|closer| closer.join().unwrap());
         assert!(one != other);
     });
+}
+
+/// Two processes of a session ask for the reserved segment at the same time, and others are refused one: one gets it, and
+/// no refusal goes uncounted.
+#[test]
+fn control_page_gives_the_first_segment_to_one_of_two() {
+    explore("control page, first segment", 8, || {
+        let memory = Arc::new(words(control::WORDS));
+        Control::format(&memory, &settings()).unwrap();
+        let processes = [(); 2].map(|()| {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let control = Control::open(&memory).unwrap();
+                let is_first = control.take_first();
+                assert!(control.first_is_taken());
+                if !is_first {
+                    control.refuse(Refusal::NoSpace);
+                }
+                control.refuse(Refusal::CannotMap);
+                is_first
+            })
+        });
+        let [one, other] = processes.map(|process| process.join().unwrap());
+        assert!(one != other);
+        let control = Control::open(&memory).unwrap();
+        assert_eq!((control.refused(Refusal::NoSpace), control.refused(Refusal::CannotMap)), (1, 2));
+    });
+}
+
+/// A page is read while it is written for the first time: it is not there, or its settings are whole.
+#[test]
+fn control_page_is_there_whole_or_not_at_all() {
+    static SEEN: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+    explore("control page, first write", 2, || {
+        let memory = Arc::new(words(control::WORDS));
+        let writer = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                Control::format(&memory, &settings()).unwrap();
+            })
+        };
+        let reader = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let control = Control::open(&memory);
+                if let Some(control) = control {
+                    assert_eq!(control.settings(), Some(settings()));
+                }
+                control.is_some()
+            })
+        };
+        writer.join().unwrap();
+        count(&SEEN[usize::from(reader.join().unwrap())], true);
+    });
+    assert_reached(SEEN.each_ref());
+}
+
+fn settings() -> Settings {
+    Settings { sample_interval_bytes: 4096, first: Capacities::AUDIT, others: Capacities::GUARD }
+}
+
+/// Two threads lose something for the same cause, a third for another, while the collector looks: each is counted, and what
+/// was seen is never more than there was.
+#[test]
+fn losses_are_all_counted() {
+    static BETWEEN: AtomicUsize = AtomicUsize::new(0);
+    explore("losses", 8, || {
+        let memory = Arc::new(words(model::LOSS_WORDS));
+        let writers = [Loss::RingFull, Loss::RingFull, Loss::CloseMissed].map(|loss| {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || model::losses(&memory).count(loss))
+        });
+        let seen = model::losses(&memory).get(Loss::RingFull);
+        assert!(seen <= 2);
+        count(&BETWEEN, seen == 1);
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        let losses = model::losses(&memory);
+        let counted = [Loss::RingFull, Loss::CloseMissed, Loss::Reentered].map(|loss| losses.get(loss));
+        assert_eq!(counted, [2, 1, 0]);
+    });
+    assert_reached([&BETWEEN]);
+}
+
+/// Objects of a class: what is called its number stands in every word of it, so that a mixture shows.
+fn thing(class: Class, handle: u64, i: u64) -> Object {
+    Object { class: Some(class), handle, detail: i, born_ns: i, stack: i as u32, extra: i as u32 }
+}
+
+struct ObjectMemory(LiveMemory);
+
+impl ObjectMemory {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(Arc::into_inner(LiveMemory::new(1)).expect("the only one")))
+    }
+
+    fn table(&self) -> ObjectTable<'_> {
+        model::object_table(&self.0.buckets, &self.0.payloads)
+    }
+}
+
+/// The same handle in two classes, ended and made again in one of them: the other is not touched, and the reader never takes
+/// one for the other.
+#[test]
+fn object_table_tells_classes_apart() {
+    explore("object table, classes", 2, || {
+        let memory = ObjectMemory::new();
+        memory.table().insert(&thing(Class::Child, 9, 1)).unwrap();
+        memory.table().insert(&thing(Class::Mapping, 9, 2)).unwrap();
+        let writer = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let child = Object::key_of(Class::Child, 9);
+                assert_eq!(memory.table().remove(child), Some(thing(Class::Child, 9, 1)));
+                memory.table().insert(&thing(Class::Child, 9, 3)).unwrap();
+            })
+        };
+        let reader = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let mut mappings = 0;
+                memory.table().for_each(|seen| match seen.class {
+                    Some(Class::Mapping) => {
+                        assert_eq!(seen, thing(Class::Mapping, 9, 2));
+                        mappings += 1;
+                    }
+                    _ => assert!([1, 3].map(|i| thing(Class::Child, 9, i)).contains(&seen), "{seen:?}"),
+                });
+                assert_eq!(mappings, 1);
+            })
+        };
+        for thread in [writer, reader] {
+            thread.join().unwrap();
+        }
+        assert_eq!(memory.table().find(Object::key_of(Class::Child, 9)), Some(thing(Class::Child, 9, 3)));
+    });
+}
+
+/// A stream takes a descriptor over while the collector looks, and is then closed: it is one or the other, and it dies once.
+#[test]
+fn descriptor_table_is_adopted_under_the_readers_eyes() {
+    static SEEN: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
+    explore("descriptor table, adoption", 4, || {
+        let memory: Arc<Vec<AtomicU64>> =
+            Arc::new(words(model::DESCRIPTOR_CONTROL_WORDS + model::DESCRIPTOR_WORDS));
+        model::descriptor_table(&memory).open(0, &descriptor(1)).unwrap();
+        let writer = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let table = model::descriptor_table(&memory);
+                table.adopt(0, Class::Stream, 99);
+                let adopted = Descriptor { class: Some(Class::Stream), owner: 99, ..descriptor(1) };
+                assert_eq!(table.close(0), Some(adopted));
+            })
+        };
+        let reader = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || match model::descriptor_table(&memory).get(0) {
+                None => 0,
+                Some(seen) if seen.class == Some(Class::Socket) => 1,
+                Some(seen) => {
+                    // The owner is there before the class says that there is one.
+                    assert_eq!((seen.class, seen.owner, seen.born_ns), (Some(Class::Stream), 99, 1));
+                    2
+                }
+            })
+        };
+        writer.join().unwrap();
+        count(&SEEN[reader.join().unwrap()], true);
+        assert_eq!(model::descriptor_table(&memory).get(0), None);
+    });
+    assert_reached(SEEN.each_ref());
 }

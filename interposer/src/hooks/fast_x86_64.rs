@@ -1,8 +1,9 @@
-//! Interposer, hooks of the malloc family for x86-64: four instructions, the last a jump to the real function, so that
+//! Interposer, hooks of the malloc family for x86-64: five instructions, the last a jump to the real function, so that
 //! the real function returns straight to the program and sees nothing of us.
 //!
 //! Allocation: subtract the size from the thread's countdown; "below or equal" (unsigned borrow, or exactly zero)
-//! takes the slow path with the caller's stack and frame pointers as further arguments. Free: look at the page's
+//! takes the slow path with the caller's stack and frame pointers as further arguments. So does a negative countdown: one
+//! that was used up by a call that a signal handler's longjmp left before the next could be drawn. Free: look at the page's
 //! byte in the filter. Only registers that a call may change anyway are touched; argument registers are not.
 
 use crate::filter::FILTER;
@@ -26,6 +27,7 @@ macro_rules! allocating {
                 "mov rax, qword ptr [rip + memguard_thread@GOTTPOFF]",
                 concat!("sub qword ptr fs:[rax], ", $size),
                 "jbe 2f",
+                "js 2f",
                 "jmp qword ptr [rip + {next}]",
                 "2:",
                 concat!("mov ", $sp, ", rsp"),
@@ -62,6 +64,7 @@ pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
         "mov rcx, qword ptr [rip + memguard_thread@GOTTPOFF]",
         "sub qword ptr fs:[rcx], rax",
         "jbe 2f",
+        "js 2f",
         "3:",
         "jmp qword ptr [rip + {next}]",
         "2:",
@@ -88,6 +91,7 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, bytes: usize) -> *mut c_voi
         "lea rcx, [rip + {filter}]",
         "sub qword ptr fs:[rdx], rsi",
         "jbe 2f",
+        "js 2f",
         "cmp byte ptr [rcx + rax], 0",
         "jne 2f",
         "jmp qword ptr [rip + {next}]",
@@ -101,7 +105,8 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, bytes: usize) -> *mut c_voi
     )
 }
 
-/// See reallocarray(3). As [`realloc`], after the product, which may overflow; then the real function says no.
+/// See reallocarray(3). A realloc of the product, which may overflow; then the real function says no. Otherwise that one is
+/// not asked: libc's calls `realloc` by its name, and the block would be booked twice.
 ///
 /// # Safety
 /// As for reallocarray.
@@ -114,24 +119,28 @@ pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, bytes: u
         "mul rdx",
         "mov rdx, r8",
         "jo 3f",
-        "mov r9, qword ptr [rip + memguard_thread@GOTTPOFF]",
-        "sub qword ptr fs:[r9], rax",
-        "jbe 2f",
+        "mov rsi, rax",
+        "mov rdx, qword ptr [rip + memguard_thread@GOTTPOFF]",
         "mov rax, rdi",
         "shr rax, 12",
         "movzx eax, ax",
         "lea rcx, [rip + {filter}]",
+        "sub qword ptr fs:[rdx], rsi",
+        "jbe 2f",
+        "js 2f",
         "cmp byte ptr [rcx + rax], 0",
         "jne 2f",
-        "3:",
         "jmp qword ptr [rip + {next}]",
+        "3:",
+        "jmp qword ptr [rip + {refuses}]",
         "2:",
-        "mov rcx, rsp",
-        "mov r8, rbp",
+        "mov rdx, rsp",
+        "mov rcx, rbp",
         "jmp {slow}",
         filter = sym FILTER,
-        next = sym real::REALLOCARRAY,
-        slow = sym sample::reallocarray,
+        next = sym real::REALLOC,
+        refuses = sym real::REALLOCARRAY,
+        slow = sym sample::realloc,
     )
 }
 

@@ -15,8 +15,10 @@ fn counts_down(bytes: usize) -> bool {
     // SAFETY: the block is the calling thread's own; no reference to it is held across hooks.
     unsafe {
         let before = (*thread).countdown;
-        (*thread).countdown = before.wrapping_sub(bytes as u64);
-        before <= bytes as u64
+        let after = before.wrapping_sub(bytes as u64);
+        (*thread).countdown = after;
+        // Negative: a call that was left by longjmp had used it up.
+        before <= bytes as u64 || (after as i64) < 0
     }
 }
 
@@ -57,8 +59,26 @@ allocating! {
     posix_memalign, POSIX_MEMALIGN, |out: *mut *mut c_void, alignment: usize, bytes: usize| -> c_int,
         size Some(bytes), old core::ptr::null_mut();
     realloc, REALLOC, |block: *mut c_void, bytes: usize| -> *mut c_void, size Some(bytes), old block;
-    reallocarray, REALLOCARRAY, |block: *mut c_void, count: usize, bytes: usize| -> *mut c_void,
-        size count.checked_mul(bytes), old block;
+}
+
+/// See reallocarray(3). A realloc of the product, which may overflow; then the real function says no. Otherwise that one is
+/// not asked: libc's calls `realloc` by its name, and the block would be booked twice.
+///
+/// # Safety
+/// As for reallocarray.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, bytes: usize) -> *mut c_void {
+    let Some(product) = count.checked_mul(bytes) else {
+        // SAFETY: the program's own arguments, passed on.
+        return unsafe { real::REALLOCARRAY.get()(block, count, bytes) };
+    };
+    if counts_down(product) || (!block.is_null() && filter::may_hold(block as u64)) {
+        let here = core::ptr::from_ref(&product) as u64;
+        // SAFETY: the program's own block.
+        return unsafe { sample::realloc(block, product, here, 0) };
+    }
+    // SAFETY: the program's own block.
+    unsafe { real::REALLOC.get()(block, product) }
 }
 
 macro_rules! freeing {

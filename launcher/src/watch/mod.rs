@@ -138,6 +138,8 @@ impl Watch {
                 // Its process is just making it, or was killed while it did.
                 Err(_) if tries < OPEN_TRIES_MAX && !is_last => self.unopened.push((path, tries + 1)),
                 Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
+                // Nothing was recorded in it; its space is reserved all the same.
+                Err(error) if error.is_unfinished() => drop(std::fs::remove_file(&path)),
                 Err(error) => self.unreadable.push(error.to_string()),
             }
         }

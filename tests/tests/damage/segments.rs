@@ -85,6 +85,21 @@ fn a_living_segment_is_overwritten_with_extremes() {
     }
 }
 
+/// Goal: a process that was killed while it made its segment is no news, as nothing was recorded in it, and the space is given
+/// back. Method: zeroes under the name of a segment.
+#[test]
+fn a_segment_that_was_never_finished() {
+    let place = Place::new();
+    let mut puppet = Puppet::watched(&place, MODES[0]);
+    let unfinished = place.session().join("1-1.segment");
+    fs::write(&unfinished, vec![0; 100_000]).expect("written");
+    while unfinished.exists() {
+        puppet.tell("churn 1000 1000", "churned");
+    }
+    let ended = puppet.exit(5);
+    assert!(!ended.stderr.contains("could not be read"), "{}", ended.stderr);
+}
+
 /// Goal: files that are no segments are told and left alone. Method: garbage, emptiness and a folder under names of
 /// segments.
 #[test]

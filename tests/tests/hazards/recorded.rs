@@ -32,6 +32,19 @@ fn stacks_of_a_thousand_threads_are_complete() {
     assert!(truncated + lost <= complete / 1000, "{report} {}", report.processes()[0]["lost"]);
 }
 
+/// Goal: a program that jumps out of the hooks, hundreds of times, is recorded on and keeps its stacks, and no free passes
+/// unseen: no countdown stays used up, nothing that a walk holds is left behind, and no page counts too few objects. Method: everything recorded; one thread, so that a
+/// working memory is always free unless it was lost.
+#[test]
+fn jumps_out_of_the_hooks_leave_the_books_in_order() {
+    let watched = Place::new().watch(&["--quiet", "--aggressive"], &words(&target("longjmp_over"), &[]));
+    let report = watched.report();
+    let [complete, _, lost] = report.stacks();
+    assert!(complete > 5000, "a jump ended the recording: {report}");
+    assert!(lost <= complete / 100, "{report}");
+    assert_eq!((report.lost("unwinder_busy"), report.lost("free_missed")), (0, 0), "{report}");
+}
+
 /// Goal: children are processes of their own. Method: a program that forks, everything recorded.
 #[test]
 fn fork_children_are_watched_as_processes() {
