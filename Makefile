@@ -88,6 +88,10 @@ bench: deps build ## Measure what MemGuard costs, against the plain program and 
 soak: deps build ## Watch healthy services under load, ten minutes each: nothing may be found
 	python3 scripts/soak.py
 
+.PHONY: longrun
+longrun: deps build ## Watch redis, nginx and short-lived children for an hour: is what that costs flat?
+	python3 scripts/longrun.py --memguard $(OUT)/release/memguard
+
 # ---- Install --------------------------------------------------------------------------------------------------------
 
 DOCS = README.md CHANGELOG.md docs/*.md docs/report.schema.json
