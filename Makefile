@@ -100,6 +100,10 @@ transparency: deps build ## Test suites that others wrote, plain and under watch
 chaos: deps build ## Watch a program that does everything at once, ten minutes in each mode
 	python3 scripts/chaos.py --memguard $(OUT)/release/memguard
 
+.PHONY: longrun
+longrun: deps build ## Watch redis, nginx and short-lived children for an hour: is what that costs flat?
+	python3 scripts/longrun.py --memguard $(OUT)/release/memguard
+
 # ---- Install --------------------------------------------------------------------------------------------------------
 
 DOCS = README.md CHANGELOG.md docs/*.md docs/report.schema.json

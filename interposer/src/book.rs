@@ -28,7 +28,9 @@ pub fn birth(attached: &Attached, record: &Record) {
 pub fn death(attached: &Attached, address: u64) {
     // The clock is read only for an object that is ours: most calls come because of a neighbour in the page.
     let Some(record) = attached.segment.live().remove(address) else { return };
-    finish(attached, &record, attached.now_ns());
+    let now_ns = attached.now_ns();
+    finish(attached, &record, now_ns);
+    attached.spent(HeaderWord::HookNs, now_ns, 1);
 }
 
 /// Takes an object out of the table for a call that may fail; [`restore`] or [`finish`] must follow.

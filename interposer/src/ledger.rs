@@ -57,8 +57,7 @@ fn with_stack(class: Class, here: Here, book: impl FnOnce(&'static Attached, u32
     book(attached, stack);
     attached.segment.totals().count_birth(stack);
     if timed {
-        let took_ns = attached.now_ns().saturating_sub(started_ns);
-        attached.segment.add(HeaderWord::HookNs, took_ns * u64::from(TIMED_ONE_IN));
+        attached.spent(HeaderWord::ResourceHookNs, started_ns, TIMED_ONE_IN);
     }
 }
 

@@ -18,6 +18,10 @@ use memguard_segment::{Class, HeaderWord, Loss, Record};
 const NEVER: u64 = 1 << 62;
 /// How far a thread that came before the start-up runs until it looks again.
 const SOON_BYTES: u64 = 64 << 10;
+/// A thread looks whether the interval has changed after so many bytes, or after this part of its interval if that is
+/// more. Otherwise one that has drawn a gap of gigabytes while it was busy would not be heard of again once it is calm.
+const STRETCH_BYTES_MIN: u64 = 4 << 20;
+const STRETCH_SHARE: u64 = 16;
 /// After so many calls that seem to come from within a slow path, that slow path was left by longjmp. Should it
 /// still be there, sampling within it does no harm: its working memory is leased to it.
 const REENTRIES_MAX: u32 = 16;
@@ -63,6 +67,9 @@ fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
         attached.segment.losses().count(Loss::Reentered);
         return;
     }
+    if thread.rest_bytes != 0 && !stretch_ended(thread, interval_bytes) {
+        return;
+    }
     thread.busy_sp = sp;
     thread.reentries = 0;
     let started_ns = attached.now_ns();
@@ -74,9 +81,8 @@ fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
         record(attached, thread, address, size_bytes as u64, sp, fp, started_ns);
     }
     // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
-    thread.interval_bytes = interval_bytes;
-    thread.countdown = next_gap_bytes(&mut thread.rng, interval_bytes);
-    attached.segment.add(HeaderWord::HookNs, attached.now_ns().saturating_sub(started_ns));
+    draw(thread, interval_bytes);
+    attached.spent(HeaderWord::HookNs, started_ns, 1);
     thread.busy_sp = 0;
 }
 
@@ -85,9 +91,37 @@ fn arm(thread: &mut Thread, interval_bytes: u64) {
     thread.number = Thread::next_number();
     let seed = clock::monotonic_ns() ^ (u64::from(thread.number) << 32) ^ core::ptr::from_mut(thread) as u64;
     thread.rng = memguard_sampling::Rng::from_seed(seed);
-    thread.interval_bytes = interval_bytes;
-    thread.countdown = next_gap_bytes(&mut thread.rng, interval_bytes);
+    draw(thread, interval_bytes);
     thread.armed = true;
+}
+
+/// Draws the gap to the next sample.
+fn draw(thread: &mut Thread, interval_bytes: u64) {
+    thread.interval_bytes = interval_bytes;
+    let gap_bytes = next_gap_bytes(&mut thread.rng, interval_bytes);
+    count_down(thread, gap_bytes);
+}
+
+/// Counts down a gap, or the first stretch of it.
+fn count_down(thread: &mut Thread, gap_bytes: u64) {
+    let stretch_bytes = gap_bytes.min((thread.interval_bytes / STRETCH_SHARE).max(STRETCH_BYTES_MIN));
+    thread.countdown = stretch_bytes;
+    thread.rest_bytes = gap_bytes - stretch_bytes;
+}
+
+/// A stretch of the gap has run out with this allocation: goes on with what is left of it, at another interval with a new
+/// one (the exponential gap has no memory). True if the allocation reaches the end of the gap, and so is the sample.
+fn stretch_ended(thread: &mut Thread, interval_bytes: u64) -> bool {
+    let beyond_bytes = thread.countdown.wrapping_neg();
+    let left_bytes = thread.rest_bytes.saturating_sub(beyond_bytes);
+    if left_bytes == 0 {
+        thread.rest_bytes = 0;
+    } else if thread.interval_bytes == interval_bytes {
+        count_down(thread, left_bytes);
+    } else {
+        draw(thread, interval_bytes);
+    }
+    left_bytes == 0
 }
 
 fn record(

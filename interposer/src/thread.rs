@@ -7,10 +7,13 @@ use memguard_sampling::Rng;
 /// A thread's state. All zero at first, which means: not armed, countdown run out.
 #[repr(C)]
 pub struct Thread {
-    /// Bytes until the next sample. The hooks subtract each allocation; at zero or below (as a signed number) the
-    /// slow path is due. Must stay the first field: the assembly knows only the block's address.
+    /// Bytes until the slow path is due: the next sample, or the end of a stretch of a long gap. The hooks subtract each
+    /// allocation; it is due at zero or below (as a signed number). Must stay the first field: the assembly knows only
+    /// the block's address.
     pub countdown: u64,
-    /// Mean bytes between samples with which the countdown was drawn.
+    /// Bytes from the end of this stretch to the next sample; 0 if that is where the sample is.
+    pub rest_bytes: u64,
+    /// Mean bytes between samples with which the gap was drawn.
     pub interval_bytes: u64,
     /// Source of the countdowns.
     pub rng: Rng,
@@ -101,6 +104,7 @@ mod place {
         static THREAD: UnsafeCell<Thread> = const {
             UnsafeCell::new(Thread {
                 countdown: 0,
+                rest_bytes: 0,
                 interval_bytes: 0,
                 rng: Rng::from_seed(0),
                 stack_start: 0,

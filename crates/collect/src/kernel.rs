@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// The whole table is read again so often at most, and rests for so many times as long as reading it took.
 const REST_SHARE: u32 = 50;
 
+/// Tables kept. Namespaces come and go with containers.
+const TABLES_MAX: usize = 8;
+
 /// Tables of sockets by network namespace.
 #[derive(Debug, Default)]
 pub struct Kernel {
@@ -31,6 +34,10 @@ impl Kernel {
             let all = SocketTable::of(pid);
             Kept { all, read: began, took: began.elapsed() }
         };
+        if self.tables.len() >= TABLES_MAX && !self.tables.contains_key(&namespace) {
+            let oldest = self.tables.iter().min_by_key(|(_, kept)| kept.read).map(|(name, _)| name.clone());
+            oldest.and_then(|name| self.tables.remove(&name));
+        }
         let kept = self.tables.entry(namespace).or_insert_with(fresh);
         if kept.read.elapsed() > refresh.max(kept.took * REST_SHARE) {
             *kept = fresh();

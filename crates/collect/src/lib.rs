@@ -20,7 +20,7 @@ mod resources;
 mod session;
 
 pub use kernel::Kernel;
-pub use process::{OpenError, ProcessReader, StackFrames, StackStatistics};
+pub use process::{HookTimes, OpenError, ProcessReader, StackFrames, StackStatistics};
 pub use redaction::Redaction;
 pub use resources::{Pace, ResourceReader};
 pub use session::{SessionFiles, prepare};

@@ -59,6 +59,8 @@ impl Objects {
     pub fn join(&mut self, view: &View, start_of: &mut dyn FnMut(u64) -> Option<String>) -> Vec<Holding> {
         self.take_lists(view);
         let mut over_before = std::mem::take(&mut self.over_since_ns);
+        // Of threads that are not booked any more the names are let go.
+        let mut names_before = std::mem::take(&mut self.names);
         let mut held = Vec::new();
         let mut names_left = NAMES_MAX;
         let mut booked_children = BTreeSet::new();
@@ -89,7 +91,7 @@ impl Objects {
                 size_bytes: if class == Class::Mapping { object.detail } else { 0 },
                 condition,
                 used_ns: None,
-                name: self.name(class, object, view, &mut names_left, start_of),
+                name: self.name(class, object, view, &mut names_before, &mut names_left, start_of),
             });
         }
         self.strangers(view, &booked_children, &mut held);
@@ -98,7 +100,6 @@ impl Objects {
 
     fn take_lists(&mut self, view: &View) {
         if let Some(threads) = &view.threads {
-            self.names.retain(|id, _| threads.contains(id) || self.over_since_ns.len() < NAMES_MAX);
             self.threads = Some(threads.clone());
         }
         if let Some(children) = &view.children {
@@ -149,14 +150,16 @@ impl Objects {
         class: Class,
         object: &Object,
         view: &View,
+        names_before: &mut HashMap<i32, Arc<str>>,
         names_left: &mut usize,
         start_of: &mut dyn FnMut(u64) -> Option<String>,
     ) -> Arc<str> {
         match class {
             Class::Thread => {
                 let task = (object.extra & !Object::DETACHED) as i32;
-                if let Some(name) = self.names.get(&task) {
-                    return name.clone();
+                if let Some(name) = names_before.remove(&task) {
+                    self.names.insert(task, name.clone());
+                    return name;
                 }
                 let started = start_of(object.detail).map(|start| format!(" started with {start}"));
                 if *names_left == 0 {
@@ -195,6 +198,40 @@ impl Objects {
                 used_ns: None,
                 name: Arc::from(view.redaction.text(&child.name)),
             });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redaction::Redaction;
+
+    /// Goal: a server with a thread per request does not fill memory with names. Method: a thousand threads, one after
+    /// the other; none of them has a name, as their process is not there.
+    #[test]
+    fn names_go_with_their_threads() {
+        let mut objects = Objects::default();
+        for task in 1..1000_u32 {
+            let thread = Object {
+                class: Some(Class::Thread),
+                handle: u64::from(task),
+                detail: 0,
+                born_ns: u64::from(task),
+                stack: 1,
+                extra: task,
+            };
+            let view = View {
+                booked: vec![thread],
+                at_ns: u64::from(task),
+                pid: i32::MAX,
+                threads: Some(BTreeSet::from([task as i32])),
+                children: None,
+                mapped: None,
+                redaction: Redaction::Off,
+            };
+            assert_eq!(objects.join(&view, &mut |_| None).len(), 1);
+            assert_eq!(objects.names.len(), 1);
         }
     }
 }

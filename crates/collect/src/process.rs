@@ -57,6 +57,22 @@ pub struct StackStatistics {
     pub missing: u64,
 }
 
+/// Time that a process spent in hooks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HookTimes {
+    /// In sampling the heap, which a longer interval makes less, in ns.
+    pub heap_ns: u64,
+    /// In booking resources, all of which are booked, in ns.
+    pub resources_ns: u64,
+}
+
+impl HookTimes {
+    /// Both.
+    pub fn total_ns(&self) -> u64 {
+        self.heap_ns.saturating_add(self.resources_ns)
+    }
+}
+
 /// Reads one process's segment, again and again.
 #[derive(Debug)]
 pub struct ProcessReader {
@@ -147,9 +163,12 @@ impl ProcessReader {
         self.segment().fates().all()
     }
 
-    /// Time spent in the sampling path so far, in ns.
-    pub fn hook_ns(&self) -> u64 {
-        self.segment().get(HeaderWord::HookNs)
+    /// Time spent in hooks so far.
+    pub fn hook_times(&self) -> HookTimes {
+        HookTimes {
+            heap_ns: self.segment().get(HeaderWord::HookNs),
+            resources_ns: self.segment().get(HeaderWord::ResourceHookNs),
+        }
     }
 
     /// Mean bytes between samples now.

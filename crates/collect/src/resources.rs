@@ -93,6 +93,11 @@ impl ResourceReader {
         }
     }
 
+    /// Lets go of everything that was known: the process has ended.
+    pub fn forget(&mut self) {
+        *self = Self::new(self.pace, self.redaction);
+    }
+
     /// Descriptors that another process closed in this one's name.
     pub fn disputed(&self) -> u64 {
         self.descriptors.disputed()

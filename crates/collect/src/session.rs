@@ -39,13 +39,14 @@ impl SessionFiles {
     /// has no new ones.
     pub fn new_segments(&mut self) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(&self.directory) else { return Vec::new() };
-        let mut fresh: Vec<PathBuf> = entries
+        let there: HashSet<PathBuf> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.to_string_lossy().ends_with(control::SEGMENT_SUFFIX))
-            .filter(|path| !self.seen.contains(path))
             .collect();
+        let mut fresh: Vec<PathBuf> = there.difference(&self.seen).cloned().collect();
         fresh.sort();
-        self.seen.extend(fresh.iter().cloned());
+        // What has been removed need not be remembered: as many files may come and go as there are processes.
+        self.seen = there;
         fresh
     }
 
@@ -68,5 +69,29 @@ impl SessionFiles {
             let count = |(refusal, why): &(Refusal, &'static str)| (page.refused(*refusal), *why);
             Refusal::ALL.iter().map(count).filter(|(n, _)| *n != 0).collect()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: files that come and go leave nothing behind. Method: a thousand, each removed once it was seen; one stays.
+    #[test]
+    fn remembers_only_what_is_there() {
+        let directory = std::env::temp_dir().join(format!("memguard-seen-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let mut files = SessionFiles::open(&directory);
+        std::fs::write(directory.join("stays.segment"), "").unwrap();
+        assert_eq!(files.new_segments().len(), 1);
+        for number in 0..1000 {
+            let path = directory.join(format!("{number}.segment"));
+            std::fs::write(&path, "").unwrap();
+            assert_eq!(files.new_segments(), [path.clone()], "new ones are told once, old ones not again");
+            std::fs::remove_file(&path).unwrap();
+        }
+        assert!(files.new_segments().is_empty());
+        assert_eq!(files.seen.len(), 1);
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 }

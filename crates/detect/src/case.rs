@@ -9,6 +9,7 @@
 
 use crate::config::DetectConfig;
 use crate::detector::Growing;
+use crate::thinning::Tally;
 
 /// Wealth at which growth counts as confirmed: 20, that is alpha = 0.05.
 const LN_WEALTH_CONFIRMED: f64 = 2.995_732_273_553_991;
@@ -66,7 +67,7 @@ impl Case {
     pub fn support(
         &mut self,
         growing: Growing,
-        born: &dyn Fn(u64, u64) -> f64,
+        born: &dyn Fn(u64, u64) -> Tally,
         config: &DetectConfig,
         now_ns: u64,
     ) -> bool {
@@ -103,21 +104,23 @@ impl Case {
 
     /// Bets on the births between the last frontier and this one, and says whether there were any. `None`
     /// when it is too early to expect some.
-    fn bet(&mut self, born: &dyn Fn(u64, u64) -> f64) -> Option<bool> {
+    fn bet(&mut self, born: &dyn Fn(u64, u64) -> Tally) -> Option<bool> {
         let frontier_ns = self.last.frontier_ns;
         if frontier_ns <= self.frontier_ns {
             return None;
         }
         let fresh = born(self.frontier_ns, frontier_ns);
         let span_s = (frontier_ns - self.frontier_ns) as f64 / 1e9;
-        if fresh < 1.0 && self.reference_per_s * span_s < EXPECTED_MIN {
+        // As many samples were to be expected, and as many count, as were really drawn.
+        let kept = self.reference_per_s / fresh.weight();
+        if fresh.samples < 1.0 && kept * span_s < EXPECTED_MIN {
             return None;
         }
-        let kept = self.reference_per_s;
-        let halved = 0.5 * self.reference_per_s;
-        self.ln_wealth += (fresh * (kept / halved).ln() - (kept - halved) * span_s) / self.last.dispersion;
+        let halved = 0.5 * kept;
+        let won = fresh.effective() * (kept / halved).ln() - (kept - halved) * span_s;
+        self.ln_wealth += won / self.last.dispersion;
         self.frontier_ns = frontier_ns;
-        Some(fresh > 0.0)
+        Some(fresh.samples > 0.0)
     }
 
     /// Growth goes on, but at another rate than was bet on: start over from here.
@@ -151,6 +154,6 @@ impl Case {
 /// A rate that growth has at least: a suspicion arises when births happened to be many, so the estimate at
 /// that moment is a lucky one; one standard error less is bet on.
 fn cautious_rate(growing: &Growing) -> f64 {
-    let samples = growing.samples_per_s * growing.window_s / growing.dispersion;
+    let samples = growing.samples_per_s * growing.window_s / growing.dispersion / growing.weight;
     growing.samples_per_s * (1.0 - 1.0 / samples.max(4.0).sqrt())
 }

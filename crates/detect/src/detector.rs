@@ -69,8 +69,10 @@ pub struct Growing {
     pub window_s: f64,
     /// Objects born later than this are too young to be judged, ns on the process clock.
     pub frontier_ns: u64,
-    /// Sampled births per second that stay.
+    /// Sampled births per second that stay, as they would be at the configured sampling interval.
     pub samples_per_s: f64,
+    /// For how many of these a sample stands: 1 unless the interval has been raised meanwhile.
+    pub weight: f64,
     /// How much burstier than a Poisson process the births are (1 or more).
     pub dispersion: f64,
     /// Span over which growth must have been seen for a finding of 0.5 or more, in seconds.

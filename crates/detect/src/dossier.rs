@@ -5,6 +5,8 @@ use crate::case::Case;
 use crate::config::DetectConfig;
 use crate::detector::Suspicion;
 use crate::finding::Finding;
+use crate::survivors::born_between;
+use crate::thinning::{Tally, Thinning, mean_size_bytes};
 use memguard_model::LiveSample;
 
 /// Everything about one subject.
@@ -31,12 +33,13 @@ impl Dossier {
         })
     }
 
-    /// Another look that suspects it; `heap` are the live samples where the suspicion has no births of its own.
+    /// Another look that suspects it; `heap` are the live samples, and how they were drawn, where the suspicion has no births of
+    /// its own.
     /// Returns whether to go on.
     pub fn add(
         &mut self,
         mut suspicion: Suspicion,
-        heap: Option<&[LiveSample]>,
+        heap: Option<(&[LiveSample], Thinning<'_>)>,
         config: &DetectConfig,
         now_ns: u64,
     ) -> bool {
@@ -45,11 +48,13 @@ impl Dossier {
             (Some(case), Some(growing)) => {
                 let births = growing.births_ns.clone();
                 let born = |from_ns: u64, to_ns: u64| match heap {
-                    Some(live) => {
-                        let below = |at_ns: u64| live.partition_point(|sample| sample.born_ns < at_ns);
-                        (below(to_ns) - below(from_ns)) as f64
+                    Some((live, thinning)) => {
+                        let born = born_between(live, from_ns, to_ns);
+                        thinning.tally(born, from_ns, to_ns, mean_size_bytes(live))
                     }
-                    None => births.iter().filter(|at| (from_ns..to_ns).contains(*at)).count() as f64,
+                    None => {
+                        Tally::of(births.iter().filter(|at| (from_ns..to_ns).contains(*at)).count() as f64)
+                    }
                 };
                 if case.support(growing, &born, config, now_ns) {
                     self.growth = None;

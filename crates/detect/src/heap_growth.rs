@@ -9,6 +9,7 @@ use crate::config::DetectConfig;
 use crate::detector::{Detector, Growing, Subject, Suspicion};
 use crate::finding::{Evidence, Kind};
 use crate::survivors::{Population, Rules, Survivors, born_between};
+use crate::thinning::{Thinning, mean_size_bytes};
 use crate::words;
 use memguard_model::{Class, LiveSample, ProcessModel, Site};
 use memguard_sampling::{Estimate, estimate_bytes, estimate_count};
@@ -34,13 +35,14 @@ impl Detector for HeapGrowth {
             ask_young: false,
         };
         let clock = |at_ns| model.born_bytes_at(at_ns);
+        let thinning = Thinning::of(model, config.sample_interval_bytes);
         let mut batch = None;
         let mut suspicions = Vec::new();
         for site in model.sites() {
             if site.live().len() < config.samples_min {
                 continue;
             }
-            let population = Population::of(site, site.live(), Some(&clock));
+            let population = Population::of(site, site.live(), Some(&clock), thinning);
             if let Some(survivors) = Survivors::of(&population, rules, now_ns) {
                 let batch = batch.get_or_insert_with(|| Batch::of(model));
                 suspicions.extend(Growth { site, survivors }.suspicion(config, *batch));
@@ -67,9 +69,10 @@ impl Growth<'_> {
         let count = estimate_count(
             self.survivors.samples.iter().map(|sample| sample.inclusion_probability),
             interval,
-            self.typical_size(),
+            mean_size_bytes(self.survivors.samples) as f64,
         );
         let span_s = self.survivors.span_s();
+        let survivors = self.survivors.cohorts.total();
         let bytes_per_s = staying.value / span_s;
         let count_per_s = count.value / span_s;
         // What is leaked by now: the same rate over the whole time that the leak has been on.
@@ -89,7 +92,8 @@ impl Growth<'_> {
                 support: self.survivors.support,
                 window_s: self.survivors.window_s(),
                 frontier_ns: self.survivors.frontier_ns(),
-                samples_per_s: self.survivors.samples.len() as f64 / span_s,
+                samples_per_s: survivors.sum / span_s,
+                weight: survivors.weight(),
                 dispersion: self.survivors.cohorts.dispersion(),
                 maturity_s: config.maturity_at(bytes_per_s)
                     * batch.patience(bytes_per_s, config.fill_bytes_per_s),
@@ -114,11 +118,6 @@ impl Growth<'_> {
         let head_bytes = estimate_bytes(head.iter().map(sized), interval).value;
         let was_on = window.whole_run && head_bytes >= 0.5 * bytes_per_s * head_s;
         (window.now_ns - if was_on { 0 } else { window.start_ns }) as f64 / 1e9
-    }
-
-    fn typical_size(&self) -> f64 {
-        let total: f64 = self.survivors.samples.iter().map(|sample| sample.size_bytes as f64).sum();
-        total / self.survivors.samples.len().max(1) as f64
     }
 
     fn evidence(&self, bytes: Estimate, batch: Batch) -> Vec<Evidence> {

@@ -15,6 +15,7 @@ mod finding;
 mod heap_growth;
 mod resource;
 mod survivors;
+mod thinning;
 mod verdicts;
 mod words;
 

@@ -13,6 +13,7 @@
 //! 7. where objects are recorded one by one: those too young to be judged are not far fewer than they should be.
 
 use crate::cohorts::{Cohorts, rate_ratio_above};
+use crate::thinning::{Tally, Thinning, mean_size_bytes};
 use memguard_model::{EndedLives, LiveSample, Site};
 
 /// Share of the earlier rate that growth must keep up.
@@ -41,12 +42,20 @@ pub(crate) struct Population<'a> {
     pub revived: f64,
     /// A second clock, which never decreases.
     pub clock: Option<&'a dyn Fn(u64) -> f64>,
+    /// How rarely they were sampled when.
+    pub thinning: Thinning<'a>,
 }
 
 impl<'a> Population<'a> {
     /// The population of a site, with other live samples than its own where some are left out.
-    pub fn of(site: &Site, live: &'a [LiveSample], clock: Option<&'a dyn Fn(u64) -> f64>) -> Self {
+    pub fn of(
+        site: &Site,
+        live: &'a [LiveSample],
+        clock: Option<&'a dyn Fn(u64) -> f64>,
+        thinning: Thinning<'a>,
+    ) -> Self {
         Self {
+            thinning,
             live,
             q99_ns: site.lifetime_q99_ns(),
             ended: site.ended().clone(),
@@ -127,23 +136,24 @@ impl<'a> Survivors<'a> {
         if outlive < OUTLIVE_MIN {
             return None;
         }
-        let births: Vec<u64> = samples.iter().map(|sample| sample.born_ns).collect();
-        let many = if window.whole_run && births.len() >= 36 { 12 } else { 9 };
-        let cohorts = Cohorts::between(&births, &even_edges(window.start_ns, frontier_ns, many));
+        let many = if window.whole_run && samples.len() >= 36 { 12 } else { 9 };
+        let size_bytes = mean_size_bytes(samples);
+        let between = |edges: &[u64]| Cohorts::between(samples, edges, population.thinning, size_bytes);
+        let cohorts = between(&even_edges(window.start_ns, frontier_ns, many));
         if !cohorts.spread() || (rules.ask_young && !still_coming(population, window, frontier_ns, &cohorts))
         {
             return None;
         }
         let by_clock = population.clock.map_or_else(
             || cohorts.clone(),
-            |clock| Cohorts::between(&births, &clock_edges(clock, window.start_ns, frontier_ns, many)),
+            |clock| between(&clock_edges(clock, window.start_ns, frontier_ns, many)),
         );
         let share = UNDIMINISHED_SHARE;
         // A quiet stretch slows one clock but not both: only when both have slowed lately has growth.
         let lately = cohorts.undiminished_lately(share).max(by_clock.undiminished_lately(share));
         let mut support = cohorts.undiminished(share).min(by_clock.undiminished(share)).min(lately);
         if !window.whole_run {
-            support = support.min(not_slower_than_before(population.live, window, frontier_ns, &cohorts));
+            support = support.min(not_slower_than_before(population, window, frontier_ns, &cohorts));
         }
         (support > SUPPORT_MIN).then_some(Self { window, age_bar_ns, samples, cohorts, outlive, support })
     }
@@ -171,7 +181,9 @@ pub(crate) fn born_between(live: &[LiveSample], from_ns: u64, to_ns: u64) -> &[L
     live.get(from..to).unwrap_or_default()
 }
 
-/// Probability that an object past the age bar outlives the window, from deaths and exposure past the bar.
+/// Probability that an object past the age bar outlives the window, from deaths and exposure past the bar. Both are
+/// counted as they were sampled, like the lifetimes behind the bar: whether an object is sampled has nothing to do with how
+/// long it will live, so a change of the interval leaves their ratio alone, while weights would only add noise.
 fn outlive(population: &Population<'_>, window: Window, age_bar_ns: u64) -> f64 {
     let (since_ns, recent) = &population.ended_recently;
     let ended = if window.whole_run || *since_ns > window.start_ns { &population.ended } else { recent };
@@ -188,7 +200,7 @@ fn outlive(population: &Population<'_>, window: Window, age_bar_ns: u64) -> f64 
 /// Whether those born after the frontier are as many as growth asks for. Short-lived ones are among them, so many
 /// prove nothing; too few prove that growth has ended.
 fn still_coming(population: &Population<'_>, window: Window, frontier_ns: u64, cohorts: &Cohorts) -> bool {
-    let young = born_between(population.live, frontier_ns, window.now_ns + 1).len() as f64;
+    let young = tally_between(population, frontier_ns, window.now_ns + 1);
     let (span, before) =
         ((window.now_ns - frontier_ns) as f64 / 1e9, (frontier_ns - window.start_ns) as f64 / 1e9);
     let support = rate_ratio_above(young, span, cohorts.total(), before, YOUNG_SHARE, cohorts.dispersion());
@@ -196,10 +208,20 @@ fn still_coming(population: &Population<'_>, window: Window, frontier_ns: u64, c
 }
 
 /// Probability that the window's survivors come at no less than the tolerated share of the rate before it.
-fn not_slower_than_before(live: &[LiveSample], window: Window, frontier_ns: u64, cohorts: &Cohorts) -> f64 {
+fn not_slower_than_before(
+    population: &Population<'_>,
+    window: Window,
+    frontier_ns: u64,
+    cohorts: &Cohorts,
+) -> f64 {
     let span_ns = frontier_ns - window.start_ns;
-    let before = born_between(live, window.start_ns.saturating_sub(span_ns), window.start_ns);
-    rate_ratio_above(cohorts.total(), 1.0, before.len() as f64, 1.0, UNDIMINISHED_SHARE, cohorts.dispersion())
+    let before = tally_between(population, window.start_ns.saturating_sub(span_ns), window.start_ns);
+    rate_ratio_above(cohorts.total(), 1.0, before, 1.0, UNDIMINISHED_SHARE, cohorts.dispersion())
+}
+
+fn tally_between(population: &Population<'_>, from_ns: u64, to_ns: u64) -> Tally {
+    let samples = born_between(population.live, from_ns, to_ns);
+    population.thinning.tally(samples, from_ns, to_ns, mean_size_bytes(population.live))
 }
 
 fn even_edges(from_ns: u64, to_ns: u64, many: usize) -> Vec<u64> {

@@ -7,6 +7,7 @@ use crate::dossier::Dossier;
 use crate::finding::Finding;
 use crate::heap_growth::HeapGrowth;
 use crate::resource::{Handles, Listeners, Mappings, Processes, Threads, Timers};
+use crate::thinning::Thinning;
 use memguard_model::{Class, LiveSample, ProcessModel};
 use std::collections::BTreeMap;
 
@@ -56,6 +57,11 @@ impl Verdicts {
         self.findings()
     }
 
+    /// How many subjects are being followed, whether or not they are worth a finding yet.
+    pub fn followed(&self) -> usize {
+        self.detectors.iter().map(|judge| judge.dossiers.len()).sum()
+    }
+
     /// What held at the last look, most confident first.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.detectors.iter().flat_map(Judge::findings).collect();
@@ -79,7 +85,11 @@ impl Judge {
         let said = self.detector.examine(model, config).into_iter();
         let mut said: BTreeMap<Subject, Suspicion> = said.map(|s| (s.subject, s)).collect();
         self.dossiers.retain(|subject, dossier| match said.remove(subject) {
-            Some(suspicion) => dossier.add(suspicion, heap_births(model, *subject), config, now_ns),
+            Some(suspicion) => {
+                let thinning = Thinning::of(model, config.sample_interval_bytes);
+                let heap = heap_births(model, *subject).map(|live| (live, thinning));
+                dossier.add(suspicion, heap, config, now_ns)
+            }
             None => !has_gone(model, *subject, &dossier.last) && dossier.miss(config, now_ns),
         });
         for (subject, suspicion) in said {

@@ -39,6 +39,22 @@ impl Point for ProcessPoint {
     }
 }
 
+/// How rarely the heap was sampled at one look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct IntervalPoint {
+    at_ns: u64,
+    bytes: u64,
+}
+
+impl Point for IntervalPoint {
+    fn at_ns(&self) -> u64 {
+        self.at_ns
+    }
+    fn same_as(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
 /// What the model could not take in. Loss is data: one counter per cause.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Losses {
@@ -60,6 +76,7 @@ pub struct ProcessModel {
     cpu_ns: Option<u64>,
     sites: BTreeMap<SiteId, Site>,
     history: History<ProcessPoint>,
+    intervals: History<IntervalPoint>,
     resources: Resources,
     losses: Losses,
 }
@@ -98,6 +115,12 @@ impl ProcessModel {
     /// [`ProcessModel::absorb`]. Optional: it lets detectors tell a batch program at work from a service.
     pub fn absorb_cpu(&mut self, cpu_ns: u64) {
         self.cpu_ns = Some(cpu_ns);
+    }
+
+    /// Tells the mean number of bytes between samples that was in force at a time. Optional: it lets detectors tell growth
+    /// that has become slower from growth that is seen more rarely.
+    pub fn absorb_sample_interval(&mut self, at_ns: u64, bytes: u64) {
+        self.intervals.push(IntervalPoint { at_ns, bytes });
     }
 
     /// Takes in one look at what the process holds beside memory; `site_of` as for [`ProcessModel::absorb`].
@@ -191,6 +214,11 @@ impl ProcessModel {
     /// Bytes the process had allocated by a time: its bytes-allocated clock.
     pub fn born_bytes_at(&self, at_ns: u64) -> f64 {
         self.history.value_at(at_ns, |point| point.born_bytes).unwrap_or(0.0)
+    }
+
+    /// Mean number of bytes between samples at a time, if it was told.
+    pub fn sample_interval_bytes_at(&self, at_ns: u64) -> Option<f64> {
+        self.intervals.value_at(at_ns, |point| point.bytes as f64)
     }
 
     /// Share of one processor used between two times, if CPU time was told over that span.

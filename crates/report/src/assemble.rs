@@ -182,6 +182,10 @@ fn overhead(source: &OverheadInput) -> Overhead {
         collector_cpu_percent: source.collector_cpu_percent.map(|percent| rounded(percent, 3)),
         memory_mb: source.memory_bytes.map(|bytes| rounded(bytes as f64 / BYTES_PER_MB, 3)),
         sample_bytes: source.sample_bytes,
+        sample_bytes_peak: source.sample_bytes_peak,
+        sample_bytes_base: source.sample_bytes_base,
+        resource_hook_cpu_percent: source.resource_hook_cpu_percent.map(|percent| rounded(percent, 3)),
+        budget_percent: source.budget_percent.map(|percent| rounded(percent, 3)),
     }
 }
 

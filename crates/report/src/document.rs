@@ -154,6 +154,18 @@ pub struct Overhead {
     pub memory_mb: Option<f64>,
     /// Mean bytes between heap samples at the end; 1 when every allocation is recorded.
     pub sample_bytes: u64,
+    /// The most that this has been: more than what was configured where sampling had to be thinned.
+    #[serde(default)]
+    pub sample_bytes_peak: u64,
+    /// What was configured; 1 when every allocation is recorded.
+    #[serde(default)]
+    pub sample_bytes_base: u64,
+    /// Of the time in hooks, that of hooks of resources, in percent of the programs' own CPU time.
+    #[serde(default)]
+    pub resource_hook_cpu_percent: Option<f64>,
+    /// Share of CPU time above which sampling is thinned, in percent.
+    #[serde(default)]
+    pub budget_percent: Option<f64>,
 }
 
 /// Growth of resident memory, decomposed.

@@ -86,6 +86,14 @@ pub struct OverheadInput {
     pub memory_bytes: Option<u64>,
     /// Mean bytes between heap samples.
     pub sample_bytes: u64,
+    /// The most that this has been: more than what was configured where sampling had to be thinned.
+    pub sample_bytes_peak: u64,
+    /// What was configured.
+    pub sample_bytes_base: u64,
+    /// Of the time in hooks, that of hooks of resources, in percent of the programs' own CPU time.
+    pub resource_hook_cpu_percent: Option<f64>,
+    /// Share of CPU time for which sampling is thinned, in percent; `None`: it never is.
+    pub budget_percent: Option<f64>,
 }
 
 /// Growth of resident memory, decomposed.

@@ -166,6 +166,10 @@ fn service() -> ReportInput {
             collector_cpu_percent: Some(0.1),
             memory_bytes: Some(6 << 20),
             sample_bytes: 524_288,
+            sample_bytes_peak: 524_288,
+            sample_bytes_base: 524_288,
+            resource_hook_cpu_percent: Some(0.02),
+            budget_percent: Some(1.0),
         },
         memory: MemoryInput {
             growth_bytes: 412.0 * MIB,

@@ -53,10 +53,12 @@ pub enum HeaderWord {
     Samples,
     /// Samples whose stack was walked to the thread's start.
     StacksComplete,
-    /// Time spent in the sampling path, in ns.
+    /// Time spent in the sampling path of the heap, in ns.
     HookNs,
     /// Time of the latest event on the process clock, in ns.
     LastEventNs,
+    /// Time spent in booking resources, in ns; estimated from a part of them.
+    ResourceHookNs,
 }
 
 /// The words that hold the capacities, in the order of [`Capacities::as_array`].

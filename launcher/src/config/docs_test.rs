@@ -40,8 +40,7 @@ fn defaults_are_those_of_the_design() {
     let guard = load(&Sources::default()).expect("defaults are valid");
     assert_eq!((guard.threshold_bytes, guard.sample_bytes), (100 << 20, 512 << 10));
     assert_eq!((guard.poll_interval, guard.handle_age_max), (Duration::from_secs(1), Duration::from_mins(1)));
-    // The design's 1 % waits until growth is judged by weighed samples: see docs/adr/0008-detection.md.
-    assert_eq!((guard.overhead_budget, guard.patterns), (None, PatternSet::all()));
+    assert_eq!((guard.overhead_budget, guard.patterns), (Some(0.01), PatternSet::all()));
     let audit = load(&options(&[("aggressive", "true")])).expect("defaults are valid");
     assert_eq!((audit.threshold_bytes, audit.sample_bytes), (1 << 20, 0));
     assert_eq!(

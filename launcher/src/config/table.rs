@@ -124,9 +124,9 @@ pub const KEYS: &[Key] = &[
         option: Some("overhead-budget"),
         value_name: "SHARE",
         kind: Kind::OptionalShare { min: 0.000_1, set: |to, share| to.overhead_budget = share },
-        default: "none",
+        default: "0.01",
         aggressive: "none",
-        help: "Share of the program's CPU time that watching may cost before sampling becomes rarer; growth is judged less surely after such a change",
+        help: "Share of a process's CPU time, over the last 10 s, above which the hooks' cost makes sampling of its heap rarer; it comes back when there is room",
     },
     Key {
         name: "live_objects",

@@ -54,12 +54,29 @@ impl Watch {
         let sum = |of: fn(&Costs) -> u64| compared.iter().map(|costs| of(costs)).sum::<u64>();
         let cpu_ns = sum(|costs| costs.cpu_ns);
         let percent = |ns: u64| (cpu_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / cpu_ns as f64);
+        // The longest interval in force; when all have ended, the longest that they ended with.
+        let longest = |over| {
+            self.processes.iter().filter(|p| p.is_over() == over).map(|p| p.costs().sample_bytes).max()
+        };
+        let interval = longest(false).filter(|bytes| *bytes != 0).or_else(|| longest(true));
+        let peaks = costs().chain([&self.forgotten_costs]).map(|costs| costs.sample_bytes_peak);
+        let sample_bytes_peak = peaks.max().unwrap_or(0);
+        // The segments of those that have ended are given back. Of a session that is over, those of its last moment count.
+        let living = self.processes.iter().filter(|process| !process.is_over());
+        let segments_bytes = match living.map(|process| process.costs().memory_bytes).sum::<u64>() {
+            0 => self.segments_bytes,
+            living => living,
+        };
         let own = Stat::of_self();
         OverheadInput {
             hook_cpu_percent: percent(sum(|costs| costs.hook_ns)),
             collector_cpu_percent: own.and_then(|own| percent(own.cpu_ns)),
-            memory_bytes: own.map(|own| own.rss_bytes + costs().map(|costs| costs.memory_bytes).sum::<u64>()),
-            sample_bytes: costs().map(|costs| costs.sample_bytes).max().unwrap_or(self.sample_bytes).max(1),
+            memory_bytes: own.map(|own| own.rss_bytes + segments_bytes),
+            sample_bytes: interval.unwrap_or(self.sample_bytes).max(1),
+            sample_bytes_peak: sample_bytes_peak.max(self.sample_bytes).max(1),
+            sample_bytes_base: self.sample_bytes.max(1),
+            resource_hook_cpu_percent: percent(sum(|costs| costs.resource_hook_ns)),
+            budget_percent: self.overhead_budget.map(|share| 100.0 * share),
         }
     }
 

@@ -4,15 +4,21 @@
 //! When hooks took more than their share of the last seconds' CPU time the interval doubles; when they took so little
 //! that half the interval would still be in order, it halves, down to where it began. Every sample stores the
 //! probability with which it was taken, so estimates stay unbiased across changes.
+//!
+//! Only the heap is sampled. What resources cost is taken off the budget first, but a quarter of it is always the heap's:
+//! where opening and closing files takes all of it, a longer interval would save next to nothing.
 
+use memguard_collect::HookTimes;
 use std::collections::VecDeque;
 
 /// The share is taken over this span of looks, in ns.
 const SPAN_NS: u64 = 10_000_000_000;
-/// Less CPU time than this says nothing, in ns.
+/// Less CPU time than this says nothing, in ns; unless it is all there was in the whole span.
 const CPU_NS_MIN: u64 = 200_000_000;
 /// Half the interval doubles the cost: there must be room for that, with some to spare.
 const ROOM: f64 = 0.35;
+/// The part of the budget that is the heap's at least.
+const HEAP_PART_MIN: f64 = 0.25;
 /// Largest interval, in bytes.
 const INTERVAL_BYTES_MAX: u64 = 1 << 32;
 
@@ -21,8 +27,18 @@ const INTERVAL_BYTES_MAX: u64 = 1 << 32;
 pub struct Governor {
     budget: f64,
     base_bytes: u64,
-    /// Time of the look, CPU time of the process, time in hooks; all in ns.
-    looks: VecDeque<(u64, u64, u64)>,
+    looks: VecDeque<Look>,
+}
+
+/// What is known at one look, since the process began.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// When, in ns.
+    pub at_ns: u64,
+    /// CPU time of the process, in ns.
+    pub cpu_ns: u64,
+    /// Of it, time in hooks.
+    pub hooks: HookTimes,
 }
 
 impl Governor {
@@ -32,30 +48,36 @@ impl Governor {
     }
 
     /// The interval from now on, given the one so far.
-    pub fn steer(&mut self, at_ns: u64, cpu_ns: u64, hook_ns: u64, interval_bytes: u64) -> u64 {
-        self.looks.push_back((at_ns, cpu_ns, hook_ns));
-        while self.looks.front().is_some_and(|first| at_ns.saturating_sub(first.0) > SPAN_NS) {
+    pub fn steer(&mut self, look: Look, interval_bytes: u64) -> u64 {
+        while self.looks.get(1).is_some_and(|second| look.at_ns.saturating_sub(second.at_ns) >= SPAN_NS) {
             self.looks.pop_front();
         }
-        let Some((_, cpu_before, hook_before)) = self.looks.front() else { return interval_bytes };
-        let cpu = cpu_ns.saturating_sub(*cpu_before);
-        if cpu < CPU_NS_MIN {
-            return interval_bytes;
-        }
-        let share = hook_ns.saturating_sub(*hook_before) as f64 / cpu as f64;
-        let next = if share > self.budget {
-            interval_bytes.saturating_mul(2).min(INTERVAL_BYTES_MAX)
-        } else if share < ROOM * self.budget {
-            (interval_bytes / 2).max(self.base_bytes)
-        } else {
-            interval_bytes
-        };
+        self.looks.push_back(look);
+        let next = self.looks.front().map_or(interval_bytes, |first| self.next(first, &look, interval_bytes));
         if next != interval_bytes {
             // What was measured at another interval says nothing about this one.
             self.looks.clear();
-            self.looks.push_back((at_ns, cpu_ns, hook_ns));
+            self.looks.push_back(look);
         }
         next
+    }
+
+    fn next(&self, first: &Look, last: &Look, interval_bytes: u64) -> u64 {
+        let cpu_ns = last.cpu_ns.saturating_sub(first.cpu_ns);
+        let is_busy = cpu_ns >= CPU_NS_MIN;
+        let is_calm = !is_busy && last.at_ns.saturating_sub(first.at_ns) >= SPAN_NS;
+        let share = |of: fn(&HookTimes) -> u64| {
+            of(&last.hooks).saturating_sub(of(&first.hooks)) as f64 / cpu_ns.max(CPU_NS_MIN) as f64
+        };
+        let heap = share(|hooks| hooks.heap_ns);
+        let left = (self.budget - share(|hooks| hooks.resources_ns)).max(HEAP_PART_MIN * self.budget);
+        if is_busy && heap > left {
+            interval_bytes.saturating_mul(2).min(INTERVAL_BYTES_MAX.max(self.base_bytes))
+        } else if (is_busy || is_calm) && heap < ROOM * left {
+            (interval_bytes / 2).max(self.base_bytes)
+        } else {
+            interval_bytes
+        }
     }
 }
 
@@ -65,38 +87,77 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    /// A process that is always busy and whose hooks cost `share` at an interval of 1024 bytes.
-    fn run(
-        governor: &mut Governor,
-        from: u64,
-        looks: u64,
-        share: f64,
-        mut interval: u64,
-        hook: &mut f64,
-    ) -> u64 {
-        for look in from..from + looks {
-            *hook += share * 1024.0 / interval as f64 * SECOND as f64;
-            interval = governor.steer(look * SECOND, look * SECOND, *hook as u64, interval);
+    /// A process in virtual time.
+    struct Process {
+        governor: Governor,
+        interval: u64,
+        look: Look,
+    }
+
+    impl Process {
+        fn new() -> Self {
+            let look = Look { at_ns: 0, cpu_ns: 0, hooks: HookTimes::default() };
+            Self { governor: Governor::new(0.01, 1024), interval: 1024, look }
         }
-        interval
+
+        /// Uses `busy` of a processor for some seconds; of that, sampling takes `heap` at an interval of 1024 bytes, and
+        /// booking resources takes `resources`.
+        fn run(&mut self, seconds: u64, busy: f64, heap: f64, resources: f64) -> u64 {
+            for _ in 0..seconds {
+                let cpu = busy * SECOND as f64;
+                self.look.at_ns += SECOND;
+                self.look.cpu_ns += cpu as u64;
+                self.look.hooks.heap_ns += (cpu * heap * 1024.0 / self.interval as f64) as u64;
+                self.look.hooks.resources_ns += (cpu * resources) as u64;
+                self.interval = self.governor.steer(self.look, self.interval);
+            }
+            self.interval
+        }
     }
 
     /// Goal: within budget after a while, and back at the base when the load is over. Method: virtual time.
     #[test]
     fn doubles_until_within_budget_and_comes_back() {
-        let mut governor = Governor::new(0.01, 1024);
-        let mut hook = 0.0;
-        let busy = run(&mut governor, 1, 60, 0.10, 1024, &mut hook);
-        assert_eq!(busy, 16 * 1024, "a tenth of the time at 1 KiB is 0.6 % at 16 KiB");
-        assert_eq!(run(&mut governor, 61, 120, 0.001, busy, &mut hook), 1024);
+        let mut process = Process::new();
+        assert_eq!(
+            process.run(60, 1.0, 0.10, 0.0),
+            16 * 1024,
+            "a tenth of the time at 1 KiB is 0.6 % at 16 KiB"
+        );
+        assert_eq!(process.run(120, 1.0, 0.001, 0.0), 1024);
+    }
+
+    /// Goal: a process that has gone nearly idle comes back too. Method: it uses a thousandth of a processor.
+    #[test]
+    fn comes_back_when_idle() {
+        let mut process = Process::new();
+        assert_eq!(process.run(60, 1.0, 0.10, 0.0), 16 * 1024);
+        assert_eq!(process.run(60, 0.001, 0.10, 0.0), 1024);
     }
 
     /// Goal: an idle process is left alone. Method: hooks cost all of almost no CPU time.
     #[test]
     fn little_cpu_time_says_nothing() {
-        let mut governor = Governor::new(0.01, 1024);
-        for look in 1..60 {
-            assert_eq!(governor.steer(look * SECOND, look * 1_000_000, look * 1_000_000, 1024), 1024);
+        assert_eq!(Process::new().run(60, 0.001, 1.0, 0.0), 1024);
+    }
+
+    /// Goal: what resources cost is taken off the budget, but the heap is not given up for it. Method: resources take half
+    /// of the budget, or many times all of it.
+    #[test]
+    fn resources_come_first_but_not_alone() {
+        assert_eq!(Process::new().run(60, 1.0, 0.008, 0.0), 1024);
+        assert_eq!(Process::new().run(60, 1.0, 0.008, 0.005), 2 * 1024);
+        assert_eq!(Process::new().run(60, 1.0, 0.008, 0.5), 4 * 1024);
+        assert_eq!(Process::new().run(60, 1.0, 0.002, 0.5), 1024);
+    }
+
+    /// Goal: what is remembered is bounded. Method: a day of looks.
+    #[test]
+    fn remembers_ten_seconds() {
+        let mut process = Process::new();
+        for _ in 0..24 * 3600 {
+            process.run(1, 0.5, 0.001, 0.0);
         }
+        assert!(process.governor.looks.len() <= 12, "{}", process.governor.looks.len());
     }
 }

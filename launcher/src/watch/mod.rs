@@ -3,6 +3,8 @@
 //!
 //! It bounds its own cost: a look that took long is followed by a rest in proportion.
 
+#[cfg(test)]
+mod bounds_test;
 mod facts;
 mod governor;
 mod process;
@@ -43,6 +45,12 @@ const JUDGES_AFTER_GUARD: Duration = Duration::from_mins(10);
 /// The same where everything is recorded.
 const JUDGES_AFTER_AUDIT: Duration = Duration::from_secs(10);
 
+/// Ended processes with a finding that are kept; of more, those with the surest findings.
+const REMARKABLE_MAX: usize = 200;
+
+/// Segments that could not be read of which the reason is kept; further ones are only counted.
+const UNREADABLE_MAX: usize = 16;
+
 /// How many looks a segment may take until it can be read.
 const OPEN_TRIES_MAX: u32 = 20;
 
@@ -65,10 +73,14 @@ pub struct Watch {
     share: u32,
     looked: Option<Instant>,
     cost: Duration,
+    /// Resident bytes of the segments that were in use when last any was.
+    segments_bytes: u64,
     /// Segments that could not be opened yet, and how often that was tried.
     unopened: Vec<(PathBuf, u32)>,
     unreadable: Vec<String>,
+    unreadable_more: u64,
     forgotten: u64,
+    forgotten_remarkable: u64,
     forgotten_costs: Costs,
 }
 
@@ -106,9 +118,12 @@ impl Watch {
             share: if settings.aggressive { AUDIT_SHARE } else { GUARD_SHARE },
             looked: None,
             cost: Duration::ZERO,
+            segments_bytes: 0,
             unopened: Vec::new(),
             unreadable: Vec::new(),
+            unreadable_more: 0,
             forgotten: 0,
+            forgotten_remarkable: 0,
             forgotten_costs: Costs::default(),
         }
     }
@@ -140,16 +155,26 @@ impl Watch {
                 Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
                 // Nothing was recorded in it; its space is reserved all the same.
                 Err(error) if error.is_unfinished() => drop(std::fs::remove_file(&path)),
-                Err(error) => self.unreadable.push(error.to_string()),
+                Err(error) if self.unreadable.len() < UNREADABLE_MAX => {
+                    self.unreadable.push(error.to_string());
+                }
+                Err(_) => self.unreadable_more += 1,
             }
         }
+        let alive: Vec<bool> = self.processes.iter().map(|p| p.is_active() && !p.is_over()).collect();
         self.retire_replaced();
         for process in &mut self.processes {
             let exit = ended.filter(|(pid, _)| *pid == process.pid()).map(|(_, exit)| exit);
             process.look(&mut self.sites, &mut self.kernel, exit);
         }
         self.learn_fates();
+        let alive = self.processes.iter().zip(&alive).filter(|(_, alive)| **alive);
+        let segments_bytes: u64 = alive.map(|(process, _)| process.costs().memory_bytes).sum();
+        if segments_bytes != 0 {
+            self.segments_bytes = segments_bytes;
+        }
         self.forget_unremarkable();
+        self.forget_remarkable();
         self.looked = Some(Instant::now());
         self.cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
     }
@@ -221,6 +246,21 @@ impl Watch {
         });
     }
 
+    /// The same for those with findings: thousands of workers that all leak alike are told of by the first hundreds.
+    fn forget_remarkable(&mut self) {
+        let over = |p: &Watched| p.is_over() && !p.findings().is_empty();
+        while self.processes.iter().filter(|p| over(p)).count() > REMARKABLE_MAX {
+            let surest = |p: &Watched| p.findings().iter().map(|f| f.confidence).fold(0.0, f64::max);
+            let candidates = self.processes.iter().enumerate().skip(1).filter(|(_, p)| over(p));
+            // Of several alike the youngest goes: the older ones have been told of.
+            let weakest = candidates.rev().min_by(|a, b| surest(a.1).total_cmp(&surest(b.1)));
+            let Some(index) = weakest.map(|(index, _)| index) else { return };
+            let gone = self.processes.remove(index);
+            self.forgotten_remarkable += 1;
+            self.forgotten_costs.add(gone.costs());
+        }
+    }
+
     /// The session is over: removes what only watched processes and we needed.
     pub fn remove_files(&self) {
         self.files.remove();
@@ -233,7 +273,8 @@ impl Watch {
 
     /// How many processes have been watched.
     pub fn watched(&self) -> usize {
-        self.processes.iter().filter(|process| process.is_active()).count() + self.forgotten as usize
+        self.processes.iter().filter(|process| process.is_active()).count()
+            + (self.forgotten + self.forgotten_remarkable) as usize
     }
 
     /// What kept processes from being watched, in words; empty if nothing did.
@@ -246,8 +287,18 @@ impl Watch {
         let forgotten = (self.forgotten > 0).then(|| {
             format!("{} more processes ended without a finding; the report leaves them out", self.forgotten)
         });
+        let remarkable = (self.forgotten_remarkable > 0).then(|| {
+            format!(
+                "{} more processes ended with findings; the report leaves out the least sure of them",
+                self.forgotten_remarkable
+            )
+        });
+        let unreadable = (self.unreadable_more > 0)
+            .then(|| format!("{} more segments could not be read", self.unreadable_more));
         refused
             .chain(forgotten)
+            .chain(remarkable)
+            .chain(unreadable)
             .chain(self.unreadable.iter().map(|why| format!("a segment could not be read: {why}")))
             .collect()
     }

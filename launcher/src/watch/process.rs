@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use memguard_collect::{Kernel, OpenError, ProcessReader, ResourceReader};
-use memguard_detect::{Finding, Verdicts};
+use memguard_detect::{DetectConfig, Finding, Verdicts};
 use memguard_inspect::{Identity, Stat, monotonic_ns};
 use memguard_model::{ProcessModel, Reading, StackId};
 use memguard_report::{Exit, Fate, ProcessInput, StackCounts};
 use memguard_symbolize::ModuleRef;
 
 use super::facts::unix_time_s;
-use super::governor::Governor;
+use super::governor::{Governor, Look};
 use super::sites::{ProcessSites, Sites};
 use crate::spawn::ProgramExit;
 
@@ -49,12 +49,16 @@ pub struct Watched {
 pub struct Costs {
     /// CPU time of the process, in ns.
     pub cpu_ns: u64,
-    /// Of it in the sampling path, in ns.
+    /// Of it in hooks, in ns.
     pub hook_ns: u64,
+    /// Of that in hooks of resources, in ns.
+    pub resource_hook_ns: u64,
     /// Resident bytes of its segment.
     pub memory_bytes: u64,
     /// Mean bytes between samples.
     pub sample_bytes: u64,
+    /// The most that this has been.
+    pub sample_bytes_peak: u64,
     /// Estimated live heap at the first look, in bytes.
     pub heap_start_bytes: f64,
     /// Estimated live heap at the last look, in bytes.
@@ -67,7 +71,9 @@ impl Costs {
         if other.cpu_ns != 0 {
             self.cpu_ns += other.cpu_ns;
             self.hook_ns += other.hook_ns;
+            self.resource_hook_ns += other.resource_hook_ns;
         }
+        self.sample_bytes_peak = self.sample_bytes_peak.max(other.sample_bytes_peak);
     }
 }
 
@@ -123,6 +129,11 @@ impl Watched {
         &self.findings
     }
 
+    #[cfg(test)]
+    pub fn set_findings(&mut self, findings: Vec<Finding>) {
+        self.findings = findings;
+    }
+
     /// What the report says of it, as of the last look.
     pub fn facts(&self) -> &ProcessInput {
         &self.facts
@@ -171,9 +182,12 @@ impl Watched {
         if let Some(stat) = stat {
             account(&mut self.facts, &stat);
             self.costs.cpu_ns = stat.cpu_ns;
+            let interval = reader.sample_interval_bytes();
+            self.model.absorb_sample_interval(reading.at_ns, interval);
+            self.costs.sample_bytes_peak = self.costs.sample_bytes_peak.max(interval);
             if let Some(governor) = &mut self.governor {
-                let interval = reader.sample_interval_bytes();
-                let next = governor.steer(reading.at_ns, stat.cpu_ns, reader.hook_ns(), interval);
+                let look = Look { at_ns: reading.at_ns, cpu_ns: stat.cpu_ns, hooks: reader.hook_times() };
+                let next = governor.steer(look, interval);
                 if next != interval {
                     reader.set_sample_interval_bytes(next);
                 }
@@ -254,7 +268,9 @@ impl Watched {
             truncated: stacks.truncated + stacks.incomplete,
             lost: stacks.missing,
         };
-        self.costs.hook_ns = reader.hook_ns();
+        let hooks = reader.hook_times();
+        self.costs.hook_ns = hooks.total_ns();
+        self.costs.resource_hook_ns = hooks.resources_ns;
         self.costs.sample_bytes = reader.sample_interval_bytes();
         self.costs.memory_bytes = reader.resident_bytes();
     }
@@ -275,7 +291,12 @@ impl Watched {
             self.kept_frames.insert(stack, frames);
         }
         self.reader = None;
+        // Nothing of it is looked at again; many processes may end in a session.
         self.model = ProcessModel::new();
+        self.verdicts = Verdicts::with_detectors(DetectConfig::default(), Vec::new());
+        self.resources.forget();
+        self.sites = ProcessSites::default();
+        self.governor = None;
         // The directory may be gone; then so is the file.
         let _ = std::fs::remove_file(&self.path);
     }

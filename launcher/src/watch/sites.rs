@@ -17,6 +17,8 @@ use memguard_symbolize::{Frame, ModuleRef, Symbolizer, SymbolizerOptions, locati
 
 /// The site of stacks that nothing is known of.
 const UNKNOWN: SiteId = SiteId(0);
+/// Sites of a session. Far more than a program has; code made at run time can have ever new ones.
+const SITES_MAX: usize = 1 << 16;
 /// So many of the innermost frames are looked at for the application's.
 const FRAMES_NAMED_MAX: usize = 48;
 
@@ -32,8 +34,15 @@ impl Sites {
     }
 
     fn number(&mut self, frame: &(ModuleRef, u64)) -> SiteId {
+        if let Some(known) = self.numbers.get(frame) {
+            return *known;
+        }
+        if self.numbers.len() >= SITES_MAX {
+            return UNKNOWN;
+        }
         let next = SiteId(u32::try_from(self.numbers.len() + 1).unwrap_or(u32::MAX));
-        *self.numbers.entry(frame.clone()).or_insert(next)
+        self.numbers.insert(frame.clone(), next);
+        next
     }
 
     /// The site of a stack: its innermost application frame.
@@ -115,5 +124,24 @@ impl ProcessSites {
         );
         self.modules.insert(index, module.clone());
         module
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: code that is made at run time does not fill memory. Method: twice as many places as are kept.
+    #[test]
+    fn sites_are_bounded() {
+        let mut sites = Sites::new();
+        let module = ModuleRef { path: PathBuf::from("[unknown]"), build_id: None };
+        let first = sites.number(&(module.clone(), 0));
+        for address in 1..2 * SITES_MAX as u64 {
+            sites.number(&(module.clone(), address));
+        }
+        assert_eq!(sites.numbers.len(), SITES_MAX);
+        assert_eq!(sites.number(&(module.clone(), 0)), first);
+        assert_eq!(sites.number(&(module, u64::MAX)), UNKNOWN);
     }
 }

@@ -76,6 +76,6 @@ fn look(reader: &mut ProcessReader, now_ns: u64, is_over: bool) {
     }
     let _ = reader.stack(StackId(u32::MAX));
     let _ = (reader.losses(), reader.stack_statistics(), reader.exe(), reader.pid(), reader.parent_pid());
-    let _ = (reader.is_active(), reader.started_at(), reader.origin_ns(), reader.hook_ns());
+    let _ = (reader.is_active(), reader.started_at(), reader.origin_ns(), reader.hook_times());
     reader.set_sample_interval_bytes(reader.sample_interval_bytes());
 }

@@ -10,6 +10,7 @@ use super::score::fact;
 use crate::config::DetectConfig;
 use crate::detector::{Growing, Suspicion};
 use crate::survivors::Population;
+use crate::thinning::Thinning;
 use crate::words;
 use memguard_model::{Class, EndedLives, LiveSample, ResourceSite, Resources, SiteId, StackId};
 
@@ -60,6 +61,7 @@ fn growth(
         ended_recently: (0, EndedLives::default()),
         revived: 0.0,
         clock: None,
+        thinning: Thinning::none(),
     };
     let kind = rule.growth?;
     let judged = Judged { kind, rule, site, now_ns };

@@ -50,6 +50,7 @@ impl Judged<'_> {
             window_s: survivors.window_s(),
             frontier_ns: survivors.frontier_ns(),
             samples_per_s: survivors.samples.len() as f64 / survivors.span_s(),
+            weight: 1.0,
             dispersion: survivors.cohorts.dispersion(),
             maturity_s: config.handles_maturity_s(),
             maturity_least_s: config.handles_maturity_s(),

@@ -12,6 +12,7 @@ use crate::config::DetectConfig;
 use crate::detector::{Growing, Subject, Suspicion};
 use crate::finding::Kind;
 use crate::survivors::Population;
+use crate::thinning::Thinning;
 use crate::words;
 use memguard_model::{Class, EndedLives, Family, Holding, LiveSample, ResourceSite, Resources, SiteId};
 
@@ -45,6 +46,7 @@ pub(super) fn limit_near(resources: &Resources, config: &DetectConfig, now_ns: u
         ended_recently: all.ended_recently.clone(),
         revived,
         clock: None,
+        thinning: Thinning::none(),
     };
     let rule = ClassRule::of(Class::OtherDescriptor)?;
     let judged = Judged { kind: Kind::FdLimitNear, rule, site: SiteId(0), now_ns };

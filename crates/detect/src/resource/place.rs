@@ -12,6 +12,7 @@ use crate::config::DetectConfig;
 use crate::detector::{Growing, Suspicion};
 use crate::finding::Kind;
 use crate::survivors::{Population, Survivors};
+use crate::thinning::Thinning;
 use crate::words;
 use memguard_model::{Class, Condition, Family, Holding, LiveSample, Origin, ResourceSite};
 
@@ -150,7 +151,7 @@ impl<'a> PlaceView<'a> {
         let is_counted = site.totals().births >= live.len() as u64;
         let population = Population {
             revived: self.features.used_late as f64,
-            ..Population::of(site, &live, is_counted.then_some(clock))
+            ..Population::of(site, &live, is_counted.then_some(clock), Thinning::none())
         };
         let judged = self.judged(self.growth_kind(plain, &staying));
         let survivors = judged.survivors(&population, terms.samples_min, config)?;

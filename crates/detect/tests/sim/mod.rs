@@ -26,6 +26,8 @@ pub struct Birth {
 pub struct Program {
     pub births: Vec<Birth>,
     pub cpu_share: Option<f64>,
+    /// From when on the interval is so many times what is configured, in order of time.
+    pub thinned: Vec<(f64, u64)>,
 }
 
 /// What looking at a program from begin to end yielded, for the most suspect site.
@@ -71,8 +73,14 @@ impl Program {
         }
     }
 
+    /// How many times the configured interval is in force at a time.
+    fn thinned_at(&self, at_s: f64) -> u64 {
+        self.thinned.iter().rev().find(|(from_s, _)| *from_s <= at_s).map_or(1, |(_, times)| *times)
+    }
+
     /// Looks at the program every `poll_s`. With `thin`, births are real allocations and the countdown picks
-    /// the sampled ones; without, every birth is itself a sample of probability `p`.
+    /// the sampled ones; without, every birth is itself a sample at the configured interval, and is left out by chance
+    /// while that is raised.
     pub fn watch(
         mut self,
         rng: &mut Rng,
@@ -84,6 +92,8 @@ impl Program {
         self.births.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
         let interval = config.sample_interval_bytes as u64;
         let mut gap = next_gap_bytes(rng, interval);
+        // Of the interval with which the gap was drawn, as in the interposer.
+        let mut drawn = interval;
         let mut state = State::default();
         let mut model = ProcessModel::new();
         let mut verdicts = Verdicts::new(config);
@@ -92,19 +102,27 @@ impl Program {
         let mut look = poll_s;
         while look < end_s + 0.5 * poll_s {
             while let Some(birth) = births.next_if(|birth| birth.at_s <= look) {
+                let now = interval * self.thinned_at(birth.at_s);
                 if thin && gap > birth.size_bytes {
                     gap -= birth.size_bytes;
                     continue;
                 }
+                let mut p = inclusion_probability(birth.size_bytes, now);
                 if thin {
-                    gap = next_gap_bytes(rng, interval);
+                    p = inclusion_probability(birth.size_bytes, drawn);
+                    (gap, drawn) = (next_gap_bytes(rng, now), now);
+                } else if now > interval
+                    && rng.next_unit() > p / inclusion_probability(birth.size_bytes, interval)
+                {
+                    continue;
                 }
-                state.born(*birth, inclusion_probability(birth.size_bytes, interval));
+                state.born(*birth, p);
             }
             state.bury(look);
             if let Some(share) = self.cpu_share {
                 model.absorb_cpu((look * share * 1e9) as u64);
             }
+            model.absorb_sample_interval((look * 1e9) as u64, interval * self.thinned_at(look));
             model.absorb(&state.reading(look), &|stack| SiteId(stack.0));
             outcome.findings = verdicts.look(&model);
             outcome.last = outcome.findings.first().map_or(0.0, |finding| finding.confidence);

@@ -37,6 +37,31 @@ fn overhead(overhead: &Overhead) -> String {
     match overhead.sample_bytes {
         0 => text,
         1 => format!("{text}; every allocation recorded"),
-        bytes => format!("{text}; one heap sample in {}", size(bytes as f64 / BYTES_PER_MB)),
+        bytes => format!("{text}; one heap sample in {}{}", in_words(bytes), thinned(overhead)),
     }
+}
+
+/// ` (thinned from one in 512 KiB, to one in 8 MiB at most, because hooks took more than 1 % of a program's CPU time)`.
+fn thinned(overhead: &Overhead) -> String {
+    let (base, peak) = (overhead.sample_bytes_base, overhead.sample_bytes_peak);
+    if base == 0 || peak <= base {
+        return String::new();
+    }
+    let at_most = if peak == overhead.sample_bytes {
+        String::new()
+    } else {
+        format!(", to one in {} at most", in_words(peak))
+    };
+    let budget = match overhead.budget_percent {
+        Some(budget) => format!("{} %", number(budget)),
+        None => "the budget".to_owned(),
+    };
+    format!(
+        " (thinned from one in {}{at_most}, because hooks took more than {budget} of a program's CPU time)",
+        in_words(base)
+    )
+}
+
+fn in_words(bytes: u64) -> String {
+    size(bytes as f64 / BYTES_PER_MB)
 }
