@@ -15,7 +15,10 @@ export PATH := $(PATH):$(CARGO_HOME)/bin
 # Exactly the versions in Cargo.lock.
 LOCKED ?= --locked
 OUT := $(or $(CARGO_TARGET_DIR),target)
-ALL_BUT_INTERPOSER := --workspace --exclude memguard-interposer
+# libmemguard.so and the small libraries beside it.
+INTERPOSERS := -p memguard-interposer -p memguard-operators -p memguard-allocx
+ALL_BUT_INTERPOSER := --workspace --exclude memguard-interposer --exclude memguard-annex --exclude memguard-operators \
+	--exclude memguard-allocx
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -28,8 +31,8 @@ help: ## Show this list
 # ---- Build and show -------------------------------------------------------------------------------------------------
 
 .PHONY: build
-build: ## Build target/release/memguard and target/release/libmemguard.so
-	cargo build $(LOCKED) --release -p memguard-interposer
+build: ## Build target/release/memguard and target/release/libmemguard*.so
+	cargo build $(LOCKED) --release $(INTERPOSERS)
 	cargo build $(LOCKED) --release -p memguard
 
 .PHONY: demo
@@ -56,7 +59,7 @@ deps: ## Install the Debian packages that tests and benchmarks need
 lint: ## Formatting, clippy without a warning, the policy on dependencies
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) $(ALL_BUT_INTERPOSER) --all-targets -- -D warnings
-	cargo clippy $(LOCKED) -p memguard-interposer -- -D warnings
+	cargo clippy $(LOCKED) $(INTERPOSERS) -p memguard-annex -- -D warnings
 	cargo clippy $(LOCKED) -p memguard-interposer --features portable -- -D warnings
 	python3 scripts/check-policy.py
 
@@ -114,7 +117,8 @@ install: ## Install what was built into DESTDIR and PREFIX (/usr/local); may be 
 		{ echo "make install: nothing is built yet; run 'make build' first" >&2; exit 1; }
 	install -d $(INTO)/bin $(INTO)/lib/memguard $(INTO)/share/doc/memguard/adr
 	install -m 755 $(OUT)/release/memguard $(INTO)/bin/memguard
-	install -m 644 $(OUT)/release/libmemguard.so $(INTO)/lib/memguard/libmemguard.so
+	install -m 644 $(OUT)/release/libmemguard.so $(OUT)/release/libmemguard_operators.so \
+		$(OUT)/release/libmemguard_allocx.so $(INTO)/lib/memguard/
 	install -m 644 $(DOCS) LICENSE-MIT LICENSE-APACHE $(INTO)/share/doc/memguard/
 	install -m 644 docs/adr/*.md $(INTO)/share/doc/memguard/adr/
 

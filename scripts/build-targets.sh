@@ -99,6 +99,36 @@ for name in leak_cpp late_alloc leak_cpp_handles healthy_cpp_handles; do
     build "$out/$name" "$src/$name.cpp" "$CXX" -std=c++17 -g -O2 $warnings "$src/$name.cpp" -pthread
 done
 
+# Other allocators: linked (LIBRARY), or with operators of their own.
+# allocator SUFFIX LIBRARY FLAGS...
+allocator() {
+    suffix=$1
+    library=$2
+    shift 2
+    for name in leak_cpp operators; do
+        # shellcheck disable=SC2086
+        build "$out/${name}_$suffix" "$src/$name.cpp" "$CXX" -std=c++17 -g -O2 $warnings "$@" "$src/$name.cpp" -pthread \
+            $library
+    done
+    # shellcheck disable=SC2086
+    build "$out/operators_healthy_$suffix" "$src/operators.cpp" "$CXX" -std=c++17 -g -O2 $warnings -DHEALTHY "$@" \
+        "$src/operators.cpp" -pthread $library
+}
+# shellcheck disable=SC2086
+build "$out/librelaying.so" "$src/relaying_operators.cpp" "$CXX" -std=c++17 -g -O2 $warnings -fno-builtin -shared -fPIC \
+    "$src/relaying_operators.cpp"
+allocator libc ""
+allocator jemalloc -ljemalloc
+allocator tcmalloc -ltcmalloc_minimal
+# Its operators, built as C, end the program instead of throwing.
+allocator mimalloc -lmimalloc -DNEVER_THROWS
+allocator relaying "-L$out -lrelaying $origin"
+c allocx allocx.c -ljemalloc
+c cpp_host cpp_host.c
+# shellcheck disable=SC2086
+build "$out/cpp_plugin.so" "$src/cpp_plugin.cpp" "$CXX" -std=c++17 -g -O2 $warnings -shared -fPIC -static-libstdc++ \
+    -static-libgcc "$src/cpp_plugin.cpp"
+
 for name in leak_rust leak_rust_handles healthy_rust_handles; do
     build "$out/$name" "$src/$name.rs" \
         "$RUSTC" --edition 2021 -g -C opt-level=2 --crate-name "$name" "$src/$name.rs"

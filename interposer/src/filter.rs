@@ -6,9 +6,8 @@
 //! pages share a cache line, so the table stays in the innermost cache.
 
 use core::sync::atomic::{AtomicU8, Ordering};
+use memguard_annex::PAGES;
 
-/// Pages told apart; the hook shifts by 12 and keeps 16 bits.
-const PAGES: usize = 1 << 16;
 const STICKY: u8 = u8::MAX;
 
 /// The table itself, read by the assembly of the hooks; on whole cache lines.
@@ -17,6 +16,11 @@ pub struct Filter([AtomicU8; PAGES]);
 
 /// The one filter of the process.
 pub static FILTER: Filter = Filter([const { AtomicU8::new(0) }; PAGES]);
+
+/// Its bytes, for the libraries beside this one.
+pub const fn bytes() -> &'static [AtomicU8; PAGES] {
+    &FILTER.0
+}
 
 fn cell(address: u64) -> Option<&'static AtomicU8> {
     FILTER.0.get((address >> 12) as usize & (PAGES - 1))

@@ -17,6 +17,7 @@
 
 extern crate alloc;
 
+mod annex;
 mod book;
 mod clock;
 mod errno;

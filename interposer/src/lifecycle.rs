@@ -291,6 +291,9 @@ fn attach_alone() -> Option<()> {
     let attached = unsafe { (*ATTACHED_STATE.0.get()).write(state) };
     attached.modules.seal(loader::fixed());
     attached.pool.fill(WALKERS);
+    if real::operators_pass_unseen() {
+        segment.losses().count(Loss::OperatorsUnseen);
+    }
     segment.set(HeaderWord::State, State::Active as u64);
     Some(())
 }

@@ -29,7 +29,7 @@ const REENTRIES_MAX: u32 = 16;
 /// Called when a thread's countdown may have run out and the real allocation is done.
 #[cold]
 #[inline(never)]
-fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
+pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
     let _errno = KeepErrno::new();
     let block = thread::current();
     // SAFETY: the calling thread's own block. A signal handler may enter here again and change it; the fields are
@@ -39,6 +39,7 @@ fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
     if (thread.countdown as i64) > 0 {
         return;
     }
+    thread.last_due = address as u64;
     let (interval_bytes, attached) = match lifecycle::standing() {
         Standing::Attached(attached) => {
             (attached.segment.get(HeaderWord::SampleIntervalBytes), Some(attached))
@@ -198,7 +199,7 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, bytes: usize, sp: u64, fp: 
 }
 
 /// A realloc is a death and a birth, if it succeeds.
-fn reallocated(
+pub fn reallocated(
     old: *mut c_void,
     bytes: usize,
     sp: u64,
@@ -239,7 +240,7 @@ fn with_attached<T>(f: impl FnOnce(&'static Attached) -> Option<T>) -> Option<T>
 /// A free that the filter let through: the block's death is booked if it was sampled. False if the block must not
 /// reach the real allocator.
 #[inline(never)]
-fn freed(block: *mut c_void) -> bool {
+pub fn freed(block: *mut c_void) -> bool {
     if real::is_bootstrap(block) {
         return false;
     }

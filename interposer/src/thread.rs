@@ -11,6 +11,8 @@ pub struct Thread {
     /// allocation; it is due at zero or below (as a signed number). Must stay the first field: the assembly knows only
     /// the block's address.
     pub countdown: u64,
+    /// The last block that was due, or 0. Must stay the second field, for the same reason.
+    pub last_due: u64,
     /// Bytes from the end of this stretch to the next sample; 0 if that is where the sample is.
     pub rest_bytes: u64,
     /// Mean bytes between samples with which the gap was drawn.
@@ -92,6 +94,11 @@ mod place {
         }
         pointer
     }
+
+    /// Where every thread's block lies, from its thread pointer.
+    pub extern "C" fn offset() -> usize {
+        (current() as usize).wrapping_sub(thread_pointer() as usize)
+    }
 }
 
 #[cfg(not(all(not(feature = "portable"), target_arch = "x86_64")))]
@@ -104,6 +111,7 @@ mod place {
         static THREAD: UnsafeCell<Thread> = const {
             UnsafeCell::new(Thread {
                 countdown: 0,
+                last_due: 0,
                 rest_bytes: 0,
                 interval_bytes: 0,
                 rng: Rng::from_seed(0),
@@ -130,9 +138,14 @@ mod place {
     pub fn thread_pointer() -> u64 {
         current() as u64
     }
+
+    /// There is no such place: storage may be made when a thread first asks for it.
+    pub extern "C" fn offset() -> usize {
+        0
+    }
 }
 
-pub use place::{current, thread_pointer};
+pub use place::{current, offset, thread_pointer};
 
 /// The address of the thread's control block, which is what `pthread_self` gives in glibc.
 pub fn control_block() -> u64 {

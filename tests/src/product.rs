@@ -24,10 +24,20 @@ pub fn library() -> &'static Path {
     PATH.get_or_init(|| {
         named_by("MEMGUARD_SO").unwrap_or_else(|| {
             let target = target_dir();
-            build(&target, &["--package", "memguard-interposer"]);
+            build(
+                &target,
+                &["memguard-interposer", "memguard-operators", "memguard-allocx"]
+                    .map(|p| ["--package", p])
+                    .concat(),
+            );
             target.join("release/libmemguard.so")
         })
     })
+}
+
+/// A library beside it, for other allocators.
+pub fn beside(name: &str) -> PathBuf {
+    library().with_file_name(name)
 }
 
 /// The same library without assembly, in a target directory of its own: the two would replace each other.

@@ -27,5 +27,10 @@ const EXPLANATIONS: &[(&str, &str)] = &[
         "close_disputed",
         "descriptors were closed by a child that shares memory; what was known of them is kept",
     ),
+    (
+        "operators_unseen",
+        "program whose allocator has operators new and delete of its own, which pass unseen: put \
+         libmemguard_operators.so into LD_PRELOAD",
+    ),
     ("event_abandoned", "events were cut off: a thread was stopped or killed while it wrote"),
 ];

@@ -39,11 +39,13 @@ pub enum Loss {
     ObjectTableFull,
     /// A descriptor's number or an object's handle was given out again though no end was seen.
     CloseMissed,
+    /// The operators new and delete are the allocator's own and nobody stands before them; counted once.
+    OperatorsUnseen,
 }
 
 impl Loss {
     /// Every cause with its name in reports.
-    pub const ALL: [(Self, &'static str); 14] = [
+    pub const ALL: [(Self, &'static str); 15] = [
         (Self::RingFull, "ring_full"),
         (Self::LiveTableFull, "live_table_full"),
         (Self::StackTableFull, "stack_table_full"),
@@ -58,6 +60,7 @@ impl Loss {
         (Self::DescriptorTableFull, "descriptor_table_full"),
         (Self::ObjectTableFull, "object_table_full"),
         (Self::CloseMissed, "close_missed"),
+        (Self::OperatorsUnseen, "operators_unseen"),
     ];
 }
 

@@ -18,6 +18,7 @@ mod debug_file;
 mod debug_info;
 mod demangle;
 mod elf;
+mod exports;
 mod frame;
 mod module;
 mod options;
@@ -30,6 +31,7 @@ mod symbolizer;
 mod symbols;
 
 pub use demangle::{NAME_BYTES_MAX, demangle, without_suffix};
+pub use exports::{exports, interpreter};
 pub use frame::{Frame, ModuleRef};
 pub use options::SymbolizerOptions;
 pub use role::{FrameRole, location_index, role};

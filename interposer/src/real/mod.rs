@@ -10,7 +10,7 @@ pub mod resources;
 use crate::filter;
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_int, c_void};
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 /// Declares, for every hooked function: the pointer to the next definition, its initial value (a function that
 /// resolves everything first), and the name to look for.
@@ -103,6 +103,7 @@ pub fn resolve() -> bool {
             // was called earlier would start up in the middle of this, and call functions that are not known yet.
             resources::resolve_all();
             resolve_all();
+            note_operators();
             // A name that is missing leaves an error message behind, which the program would find.
             // SAFETY: takes nothing; the message it returns is not used.
             unsafe { libc::dlerror() };
@@ -111,6 +112,30 @@ pub fn resolve() -> bool {
         }
         Err(state) => state == RESOLVED,
     }
+}
+
+/// Whether the program's `operator new` is its allocator's own, which does not call malloc.
+static OPERATORS_UNSEEN: AtomicBool = AtomicBool::new(false);
+
+/// An operator of the library that `malloc` comes from passes unseen; of `libmemguard_operators.so`, which stands before it, not.
+fn note_operators() {
+    // SAFETY: a NUL-terminated name.
+    let operator = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_Znwm".as_ptr()) };
+    let (theirs, allocator) = (home(operator), home(next(c"malloc").cast()));
+    OPERATORS_UNSEEN.store(!theirs.is_null() && theirs == allocator, Ordering::Relaxed);
+}
+
+/// Where the module begins in which an address lies; null if in none.
+fn home(address: *const c_void) -> *const c_void {
+    let mut info = core::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: a place for one answer, of which zero bytes are a valid one.
+    let (found, info) = unsafe { (libc::dladdr(address, info.as_mut_ptr()), info.assume_init()) };
+    if found == 0 { core::ptr::null() } else { info.dli_fbase }
+}
+
+/// Whether objects that are made by `new` pass unseen in this process.
+pub fn operators_pass_unseen() -> bool {
+    OPERATORS_UNSEEN.load(Ordering::Relaxed)
 }
 
 /// A loader function that newer C libraries have; null elsewhere.

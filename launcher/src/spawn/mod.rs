@@ -4,6 +4,7 @@
 //! The program must not notice: it gets the launcher's terminal, process group, standard streams, signal mask
 //! and signal dispositions as the launcher itself was given them.
 
+mod allocators;
 mod error;
 mod exit;
 mod forward;

@@ -1,5 +1,5 @@
 //! Launcher, spawn: the value of `LD_PRELOAD`.
-//! In: the interposer's path, the value there was. Out: the new value, the interposer in front.
+//! In: our libraries' paths, the value there was. Out: the new value, ours in front.
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -9,9 +9,18 @@ use std::path::{Path, PathBuf};
 
 use super::SpawnError;
 
-/// Puts the interposer in front of what is already preloaded and keeps the rest as it is.
-pub fn value(library: &Path, session_dir: &Path, before: Option<&OsStr>) -> Result<OsString, SpawnError> {
+/// Puts the interposer and the libraries beside it in front of what is already preloaded and keeps the rest as it is.
+pub fn value(
+    library: &Path,
+    beside: &[PathBuf],
+    session_dir: &Path,
+    before: Option<&OsStr>,
+) -> Result<OsString, SpawnError> {
     let mut value = preloadable(library, session_dir)?.into_os_string();
+    for library in beside {
+        value.push(":");
+        value.push(preloadable(library, session_dir)?);
+    }
     if let Some(before) = before.filter(|before| !before.is_empty()) {
         value.push(":");
         value.push(before);
@@ -26,7 +35,7 @@ fn preloadable(library: &Path, session_dir: &Path) -> Result<PathBuf, SpawnError
     if !special(library) {
         return Ok(library.to_owned());
     }
-    let link = session_dir.join("libmemguard.so");
+    let link = session_dir.join(library.file_name().unwrap_or_default());
     if special(&link) {
         return Err(SpawnError::NotPreloadable { path: library.to_owned() });
     }
@@ -43,9 +52,10 @@ mod tests {
     #[test]
     fn what_was_preloaded_stays_behind_us() {
         let (library, dir) = (Path::new("/opt/lib/libmemguard.so"), Path::new("/nowhere"));
-        assert_eq!(value(library, dir, None).expect("plain"), library.as_os_str());
-        let both = value(library, dir, Some(OsStr::new("/a.so /b.so:c.so"))).expect("plain");
-        assert_eq!(both, "/opt/lib/libmemguard.so:/a.so /b.so:c.so");
+        assert_eq!(value(library, &[], dir, None).expect("plain"), library.as_os_str());
+        let beside = [PathBuf::from("/opt/lib/libmemguard_operators.so")];
+        let all = value(library, &beside, dir, Some(OsStr::new("/a.so /b.so:c.so"))).expect("plain");
+        assert_eq!(all, "/opt/lib/libmemguard.so:/opt/lib/libmemguard_operators.so:/a.so /b.so:c.so");
     }
 
     #[test]
@@ -54,12 +64,12 @@ mod tests {
         for library in
             ["/opt/my lib/libmemguard.so", "/opt/my:lib/libmemguard.so", "/opt/$LIB/libmemguard.so"]
         {
-            let link = value(Path::new(library), session.path(), None).expect("linked");
+            let link = value(Path::new(library), &[], session.path(), None).expect("linked");
             assert_eq!(std::fs::read_link(&link).expect("a link"), Path::new(library));
             std::fs::remove_file(link).expect("removed");
         }
         let refused =
-            value(Path::new("/a b/x.so"), Path::new("/c d"), None).expect_err("refused").to_string();
+            value(Path::new("/a b/x.so"), &[], Path::new("/c d"), None).expect_err("refused").to_string();
         assert!(refused.contains("--dir"), "{refused}");
     }
 }

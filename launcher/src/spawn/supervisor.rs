@@ -13,7 +13,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, getpid};
 
-use super::{Program, ProgramExit, SpawnError, forward, inherited, preload};
+use super::{Program, ProgramExit, SpawnError, allocators, forward, inherited, preload};
 use crate::config::SESSION_VARIABLE;
 
 /// What [`Supervisor::wait`] saw.
@@ -48,9 +48,12 @@ impl Supervisor {
     /// # Errors
     /// Nothing of the program has run then; signals are as they were.
     pub fn start(program: &Program) -> Result<Self, SpawnError> {
+        // Before the first child, which is the loader that is asked about allocators.
+        inherited::make_children_waitable();
         let before = std::env::var_os("LD_PRELOAD");
-        let preload = preload::value(&program.library, &program.session_dir, before.as_deref())?;
         let (name, arguments) = program.command.split_first().ok_or(Errno::EINVAL)?;
+        let beside = allocators::libraries(name, &program.library);
+        let preload = preload::value(&program.library, &beside, &program.session_dir, before.as_deref())?;
         // The command line's parser demands a command, so the error above is a defect of the caller.
         let mut command = Command::new(name);
         command.args(arguments).env("LD_PRELOAD", preload).env(SESSION_VARIABLE, &program.session_dir);
@@ -60,7 +63,6 @@ impl Supervisor {
         // Blocked before the start: no signal falls between it and our readiness to pass it on.
         let mask_before = SigSet::thread_get_mask()?;
         watched.thread_block()?;
-        inherited::make_children_waitable();
         inherited::restore_in(&mut command, mask_before);
         match command.spawn() {
             Ok(child) => {

@@ -11,7 +11,7 @@ use crate::case::Case;
 const OBJECTS: usize = 100;
 
 /// Live objects by the function of the family that made them; the rest of the program's under "".
-fn live_by_function(recording: &Recording) -> BTreeMap<String, usize> {
+pub fn live_by_function(recording: &Recording) -> BTreeMap<String, usize> {
     let mut names = Names::default();
     let mut counts = BTreeMap::new();
     for object in recording.live() {

@@ -9,14 +9,17 @@ use crate::output;
 
 /// Who may import whom, without the `memguard-` that all names begin with. `sampling` is arithmetic that knows nobody:
 /// estimators are needed on the other side as well.
-const TABLE: [(&str, &[&str]); 11] = [
+const TABLE: [(&str, &[&str]); 14] = [
     ("segment", &[]),
     ("sampling", &[]),
     ("unwind", &[]),
     ("symbolize", &[]),
     ("model", &["segment", "sampling"]),
     ("inspect", &["segment"]),
-    ("interposer", &["segment", "sampling", "unwind"]),
+    ("annex", &[]),
+    ("operators", &["annex"]),
+    ("allocx", &["annex"]),
+    ("interposer", &["segment", "sampling", "unwind", "annex"]),
     ("collect", &["segment", "model", "inspect"]),
     ("detect", &["model", "sampling"]),
     ("report", &["detect", "model", "symbolize"]),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use memguard_tests::product::{library, portable_library, root};
+use memguard_tests::product::{beside, library, portable_library, root};
 
 use crate::output;
 
@@ -31,6 +31,24 @@ fn exports_are_the_listed_names() {
             surplus.is_empty() && missing.is_empty(),
             "{name} exports also {surplus:?}, but not {missing:?}"
         );
+    }
+}
+
+/// Goal, method: the same for the libraries beside it.
+#[test]
+fn the_libraries_beside_it_export_the_listed_names() {
+    for name in ["operators", "allocx"] {
+        let list = root().join("interposer").join(name).join("exports.txt");
+        let list = std::fs::read_to_string(list).expect("the list");
+        let file = beside(&format!("libmemguard_{name}.so"));
+        let table = output(Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(&file));
+        let exported: BTreeSet<&str> = table.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(exported, list.lines().collect(), "{}", file.display());
+        let dynamic = readelf("--dynamic", &file);
+        for flag in ["SYMBOLIC", "BIND_NOW", "NODELETE"] {
+            assert!(dynamic.contains(flag), "{} is not {flag}", file.display());
+        }
+        assert_eq!(dynamic.matches("(NEEDED)").count(), 1, "{} needs more than libc", file.display());
     }
 }
 
