@@ -9,7 +9,7 @@
 set -eu
 
 packages="gcc g++ libc6-dev libc6-dbg make git ca-certificates binutils python3 redis-server redis-tools nginx wrk sqlite3
-postgresql stress-ng valgrind gdb"
+postgresql stress-ng valgrind gdb musl-tools libcap2-bin"
 
 fail() {
     echo "install-deps.sh: $*" >&2

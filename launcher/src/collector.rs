@@ -49,6 +49,29 @@ impl Collector {
         }
     }
 
+    /// Begins to watch from outside alone: nothing is made for hooks.
+    ///
+    /// # Errors
+    /// If the session's directory cannot be written to.
+    pub fn begin_outside(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
+        match SessionLock::take(session.dir()) {
+            Ok(lock) => {
+                let watch = Watch::resume(session.dir(), settings);
+                Ok(Self::new(session, watch, lock, None))
+            }
+            Err(source) => {
+                let path = session.dir().to_owned();
+                Err((session, SessionError::Unwritable { path, source }))
+            }
+        }
+    }
+
+    /// Watches this process, and those of its descendants that have no hooks, from outside. What it holds now it held before.
+    pub fn observe(&mut self, pid: i32) {
+        self.watch.observe(pid);
+        self.watch.look();
+    }
+
     /// Takes over a session whose collector is gone: its segments are all there is, beside its last report.
     ///
     /// # Errors

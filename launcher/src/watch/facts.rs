@@ -59,8 +59,19 @@ impl Watch {
             hook_cpu_percent: percent(sum(|costs| costs.hook_ns)),
             collector_cpu_percent: own.and_then(|own| percent(own.cpu_ns)),
             memory_bytes: own.map(|own| own.rss_bytes + costs().map(|costs| costs.memory_bytes).sum::<u64>()),
-            sample_bytes: costs().map(|costs| costs.sample_bytes).max().unwrap_or(self.sample_bytes).max(1),
+            sample_bytes: self.sample_bytes_last(),
         }
+    }
+
+    /// Mean bytes between samples; 1 where everything is recorded, 0 where nothing is sampled.
+    fn sample_bytes_last(&self) -> u64 {
+        // A segment that nobody took is no process.
+        let mut active = self.processes.iter().filter(|process| process.is_active()).peekable();
+        let is_hooked = |process: &&Watched| !process.facts().observed;
+        if active.peek().is_none() {
+            return self.sample_bytes.max(1);
+        }
+        active.filter(is_hooked).map(|process| process.costs().sample_bytes.max(1)).max().unwrap_or(0)
     }
 
     /// Growth of resident memory and the part of it that the heap accounts for. A negative rest means that the heap
@@ -71,7 +82,10 @@ impl Watch {
         let growth_bytes: f64 = self.processes.iter().map(growth).sum();
         let heap_bytes: f64 = self.processes.iter().map(heap).sum();
         let part = |what: &str, bytes| ExplainedInput { what: what.to_owned(), bytes };
-        let explained = vec![part("heap", heap_bytes), part("unexplained", growth_bytes - heap_bytes)];
+        let mut explained = vec![part("unexplained", growth_bytes - heap_bytes)];
+        if self.sample_bytes_last() != 0 {
+            explained.push(part("heap", heap_bytes));
+        }
         MemoryInput { growth_bytes, explained }
     }
 }

@@ -5,11 +5,12 @@
 
 mod facts;
 mod governor;
+mod outside;
 mod process;
 mod report_file;
 mod sites;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use memguard_segment::control;
 use crate::config::{Pattern, PatternSet, Settings};
 use crate::spawn::ProgramExit;
 use governor::Governor;
+use outside::Outside;
 use process::{Costs, Watched};
 use sites::Sites;
 
@@ -56,6 +58,7 @@ pub struct Watch {
     pace: Pace,
     redaction: Redaction,
     processes: Vec<Watched>,
+    outside: Outside,
     sites: Sites,
     config: DetectConfig,
     patterns: PatternSet,
@@ -97,6 +100,7 @@ impl Watch {
             pace: if settings.aggressive { Pace::AUDIT } else { Pace::GUARD },
             redaction: if settings.redact { Redaction::On } else { Redaction::Off },
             processes: Vec::new(),
+            outside: Outside::default(),
             sites: Sites::new(),
             config,
             patterns: settings.patterns,
@@ -111,6 +115,11 @@ impl Watch {
             forgotten: 0,
             forgotten_costs: Costs::default(),
         }
+    }
+
+    /// Watches this process, and those of its descendants that have no hooks, from outside.
+    pub fn observe(&mut self, pid: i32) {
+        self.outside.begin(pid);
     }
 
     /// Looks at every process, unless the last look was so expensive that a rest is due. True if it looked.
@@ -141,6 +150,7 @@ impl Watch {
                 Err(error) => self.unreadable.push(error.to_string()),
             }
         }
+        self.observe_fresh();
         self.retire_replaced();
         for process in &mut self.processes {
             let exit = ended.filter(|(pid, _)| *pid == process.pid()).map(|(_, exit)| exit);
@@ -150,6 +160,16 @@ impl Watch {
         self.forget_unremarkable();
         self.looked = Some(Instant::now());
         self.cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
+    }
+
+    /// Processes without hooks that were not watched before.
+    fn observe_fresh(&mut self) {
+        let alive = self.processes.iter().filter(|process| process.is_active() && !process.is_over());
+        let hooked: BTreeSet<i32> = alive.map(|process| process.pid() as i32).collect();
+        for reader in self.outside.fresh(&hooked) {
+            let resources = ResourceReader::new(self.pace, self.redaction);
+            self.processes.push(Watched::observe(reader, self.verdicts(), resources));
+        }
     }
 
     /// Judges by the patterns that are switched on.

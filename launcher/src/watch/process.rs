@@ -1,4 +1,4 @@
-//! Launcher, watch: one process. In: its segment and the kernel. Out: a model, verdicts, and what the report says of it.
+//! Launcher, watch: one process. In: its segment, if it has hooks, and the kernel. Out: a model, verdicts, and what the report says of it.
 //!
 //! While it lives its segment is mapped. When it has ended and everything was read, the segment is given back, its
 //! file removed, and only what the report needs is kept.
@@ -26,7 +26,8 @@ pub type Frames = Vec<(ModuleRef, u64)>;
 
 /// One watched process.
 pub struct Watched {
-    path: PathBuf,
+    /// Its segment's file; none if it has no hooks.
+    path: Option<PathBuf>,
     reader: Option<ProcessReader>,
     model: ProcessModel,
     resources: ResourceReader,
@@ -78,10 +79,17 @@ impl Watched {
         governor: Option<Governor>,
         resources: ResourceReader,
     ) -> Result<Self, OpenError> {
-        Ok(Self {
+        let reader = ProcessReader::open(path)?;
+        Ok(Self { path: Some(path.to_owned()), governor, ..Self::observe(reader, verdicts, resources) })
+    }
+
+    /// A process without hooks.
+    pub fn observe(reader: ProcessReader, verdicts: Verdicts, resources: ResourceReader) -> Self {
+        let observed = reader.is_outside();
+        Self {
             resources,
-            path: path.to_owned(),
-            reader: Some(ProcessReader::open(path)?),
+            path: None,
+            reader: Some(reader),
             model: ProcessModel::new(),
             verdicts,
             findings: Vec::new(),
@@ -90,10 +98,10 @@ impl Watched {
             kept_fates: HashMap::new(),
             identity: None,
             known: false,
-            facts: ProcessInput::default(),
+            facts: ProcessInput { observed, ..ProcessInput::default() },
             costs: Costs::default(),
-            governor,
-        })
+            governor: None,
+        }
     }
 
     /// Its number as we see it, which in another PID namespace is not the one that it knows.
@@ -276,8 +284,10 @@ impl Watched {
         }
         self.reader = None;
         self.model = ProcessModel::new();
-        // The directory may be gone; then so is the file.
-        let _ = std::fs::remove_file(&self.path);
+        if let Some(path) = &self.path {
+            // The directory may be gone; then so is the file.
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     /// Parent and own number of a process that has ended without anybody knowing how.
