@@ -314,10 +314,13 @@ impl Watched {
     fn holder(&self) -> Option<i32> {
         let reader = self.reader.as_ref()?;
         let claimed = reader.pid();
+        if reader.is_outside() {
+            return Some(claimed);
+        }
         if memguard_inspect::executable(claimed).is_some_and(|exe| exe.to_string_lossy() == reader.exe()) {
             return Some(claimed);
         }
-        memguard_inspect::process_mapping(&self.path)
+        memguard_inspect::process_mapping(self.path.as_deref()?)
     }
 
     /// The kernel's view, of the same process each time.
