@@ -38,6 +38,7 @@ impl Collector {
     ///
     /// # Errors
     /// If the session's directory cannot be written to or the disk is full.
+    #[allow(clippy::result_large_err)] // The session comes back, to be discarded.
     pub fn begin(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
         let unwritable = |source| SessionError::Unwritable { path: session.dir().to_owned(), source };
         let made = SessionLock::take(session.dir())
@@ -53,6 +54,7 @@ impl Collector {
     ///
     /// # Errors
     /// If the session's directory cannot be written to.
+    #[allow(clippy::result_large_err)] // As above.
     pub fn begin_outside(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
         match SessionLock::take(session.dir()) {
             Ok(lock) => {

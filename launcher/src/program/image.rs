@@ -23,6 +23,8 @@ pub enum Reach {
 }
 
 /// An executable file.
+// Facts that are independent of each other.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Image {
     /// Another class or machine than ours, in words: `a 32-bit program`, `built for aarch64`.

@@ -82,7 +82,7 @@ fn interpreter(path: &Path, environment: &Environment) -> Interpreter {
         return Interpreter::Script(found(OsStr::new(SHELL), environment));
     };
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let mut words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let Some(first) = words.next() else { return Interpreter::Script(None) };
     let first = Path::new(OsStr::from_bytes(first));
     let next = if first.file_name() == Some(OsStr::new("env")) {

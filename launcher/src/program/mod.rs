@@ -41,7 +41,7 @@ impl Candidate {
         obstacles.extend(obstacle::of_command(command, &path, environment));
         obstacles.extend(privileges::gained(&path).map(Obstacle::Privileged));
         obstacles.extend(image.iter().flat_map(obstacle::of_image));
-        obstacles.sort_by_key(|obstacle| obstacle.way());
+        obstacles.sort_by_key(Obstacle::way);
         Some(Self { name: lookup::called(command, &path), path, image, obstacles })
     }
 

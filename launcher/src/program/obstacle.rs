@@ -49,10 +49,14 @@ impl Obstacle {
     /// How such a program is watched.
     pub fn way(&self) -> Way {
         match self {
-            Self::Profiler(_) | Self::Valgrind(_) | Self::Sanitizer(_) => Way::Alone,
             // The musl loader would end the program over a library of glibc's; another machine's would complain; a
             // privileged one takes no preload.
-            Self::Foreign(_) | Self::Privileged(_) | Self::Musl => Way::Alone,
+            Self::Profiler(_)
+            | Self::Valgrind(_)
+            | Self::Sanitizer(_)
+            | Self::Foreign(_)
+            | Self::Privileged(_)
+            | Self::Musl => Way::Alone,
             Self::StaticGo | Self::Static => Way::Outside,
             Self::Allocator(..) | Self::Go => Way::Resources,
         }
@@ -92,10 +96,9 @@ impl Obstacle {
             Self::Privileged(_) => "run memguard as the user whose rights it gains",
             Self::Musl => "build it for glibc",
             Self::Sanitizer(_) => "build it without -fsanitize",
-            Self::StaticGo => "for Go's heap use its own profiler (net/http/pprof)",
+            Self::StaticGo | Self::Go => "for Go's heap use its own profiler (net/http/pprof)",
             Self::Static => "link it dynamically",
             Self::Allocator(..) => "link the allocator as a shared library, or build without it",
-            Self::Go => "for Go's heap use its own profiler (net/http/pprof)",
         }
     }
 

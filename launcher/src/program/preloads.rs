@@ -31,7 +31,7 @@ const SWITCHED: [(&str, &str, &str, &str); 2] = [
 pub fn profiler(environment: &Environment) -> Option<Obstacle> {
     let value = environment.text("LD_PRELOAD");
     let entries = value.split([' ', ':']).filter(|entry| !entry.is_empty());
-    let names = entries.filter_map(|entry| Path::new(entry).file_name()?.to_str());
+    let mut names = entries.filter_map(|entry| Path::new(entry).file_name()?.to_str());
     let known = |name: &str| {
         // Valgrind's core alone leaves the allocator as it is.
         let plain = PROFILERS.iter().find(|(stem, _)| name.starts_with(stem)).map(|(_, called)| *called);
@@ -46,6 +46,5 @@ pub fn profiler(environment: &Environment) -> Option<Obstacle> {
             switched.map(|(.., called)| *called)
         })
     };
-    let found = names.filter_map(known).next();
-    found.map(|called| Obstacle::Profiler(called.to_owned()))
+    names.find_map(known).map(|called| Obstacle::Profiler(called.to_owned()))
 }

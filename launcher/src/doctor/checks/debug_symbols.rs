@@ -1,5 +1,6 @@
 //! Launcher, doctor: whether stacks of the command will have functions, files and lines.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -26,8 +27,14 @@ pub fn found(patient: &Patient) -> Option<Answer> {
     } else {
         "only exported functions are named"
     };
-    let id =
-        image.build_id.as_ref().map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let hex = |id: &Vec<u8>| {
+        id.iter().fold(String::new(), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    };
+    let id = image.build_id.as_ref().map(hex);
     let remedy = match (package_of(&candidate.path), id) {
         (Some(package), _) => {
             format!("install the debug symbols of the package {package} (on Debian {package}-dbgsym)")

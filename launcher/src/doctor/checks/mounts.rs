@@ -16,12 +16,13 @@ fn is_noexec(path: &Path) -> Option<bool> {
 /// The loader cannot map a library from such a file system.
 pub fn library(_: &Patient) -> Option<Answer> {
     let path = find_library().ok()?;
-    Some(match is_noexec(&path)? {
-        false => Answer::ok("libraries may be loaded from there"),
-        true => Answer::none(
+    Some(if is_noexec(&path)? {
+        Answer::none(
             format!("{} lies on a file system mounted noexec", path.display()),
             "copy it to a file system without noexec and set MEMGUARD_LIB to its path",
-        ),
+        )
+    } else {
+        Answer::ok("libraries may be loaded from there")
     })
 }
 

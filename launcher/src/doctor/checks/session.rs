@@ -33,7 +33,8 @@ pub fn folder(patient: &Patient) -> Option<Answer> {
         return Some(Answer::none(error.to_string(), REMEDY));
     }
     let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.mode() & 0o777);
-    Some(if mode & 0o077 == 0 {
+    // Nothing for group and others.
+    Some(if mode.trailing_zeros() >= 6 {
         Answer::ok(shown.to_string())
     } else {
         Answer::warn(
