@@ -61,7 +61,7 @@ fn the_machine_is_examined() {
     let mut without_library = place.memguard(&["doctor"]);
     without_library.env("MEMGUARD_LIB", "/nonexistent/libmemguard.so");
     fails(without_library, "interposer");
-    fails(place.memguard(&["doctor", "--dir", "/proc/memguard"]), "sessions");
+    fails(place.memguard(&["doctor", "--dir", "/dev/null/memguard"]), "sessions");
     let small = place.led_by(&["sh", "-c", "ulimit -f 1; exec \"$@\"", "sh"], &place.memguard(&["doctor"]));
     fails(small, "file size");
 }
