@@ -37,15 +37,18 @@ impl Target {
     /// # Errors
     /// [`AttachError`], one variant for each reason.
     pub fn find(pid: i32, store: &Store) -> Result<Self, AttachError> {
-        let Some(identity) = Identity::of(pid.unsigned_abs()) else {
+        let Some(status) = Status::of(pid) else {
             // Where others' processes are hidden (hidepid), only a signal that is not sent tells.
             return Err(match kill(Pid::from_raw(pid), None) {
                 Err(Errno::EPERM) => AttachError::NotPermitted { pid, owner: "another user".to_owned() },
                 _ => AttachError::NoProcess(pid),
             });
         };
+        if matches!(status.state, 'Z' | 'X') {
+            return Err(AttachError::Ended(pid));
+        }
         let gone = || AttachError::NoProcess(pid);
-        let status = Status::of(pid).ok_or_else(gone)?;
+        let identity = Identity::of(pid.unsigned_abs()).ok_or_else(gone)?;
         if status.leader != pid {
             return Err(AttachError::Thread { tid: pid, pid: status.leader });
         }
@@ -55,9 +58,6 @@ impl Target {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|_| gone())?;
         if is_kernel_thread(&stat) {
             return Err(AttachError::KernelThread(pid));
-        }
-        if matches!(status.state, 'Z' | 'X') {
-            return Err(AttachError::Ended(pid));
         }
         match fs::read_dir(format!("/proc/{pid}/fd")) {
             Ok(_) => {}
