@@ -7,7 +7,8 @@
 #   frame_pointers          -fno-omit-frame-pointer
 #   leak_steady_stripped    stripped; its debug file is OUTDIR/debug/.build-id/xx/yyyy.debug
 #   leak_steady_nodebug     stripped, no debug file and no build-id: shown as module+0x1234
-#   leak_steady_static      statically linked: cannot be watched by preloading
+#   leak_steady_static      statically linked: cannot be watched by preloading; so are leak_sockets_static and
+#                           healthy_sockets_static
 set -eu
 
 if [ $# -ne 1 ]; then
@@ -143,6 +144,9 @@ c no_frame_pointers leak_steady.c -fomit-frame-pointer
 c frame_pointers leak_steady.c -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer
 c leak_steady_nodebug leak_steady.c -O1 -s -Wl,--build-id=none
 c leak_steady_static leak_steady.c -static
+c leak_sockets_static leak_sockets.c -static
+c healthy_sockets_static healthy_sockets.c -static
+c healthy_threads_static healthy_threads.c -static
 
 if stale "$out/leak_steady_stripped" "$out/leak_steady"; then
     # Other flags than leak_steady's, so that it has a build-id of its own.

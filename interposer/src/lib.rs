@@ -38,6 +38,7 @@ mod sample;
 mod session;
 mod stack;
 mod stack_cache;
+mod strangers;
 mod sys;
 mod task;
 mod thread;

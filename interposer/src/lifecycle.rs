@@ -2,7 +2,7 @@
 //! sample of a process, a fork. Out: whether this process is watched, and its [`Attached`] state.
 //!
 //! ```text
-//! Early ──constructor──> Off          (anything wrong)
+//! Early ──constructor──> Off          (a stranger, or anything wrong)
 //!                  └───> Attachable ──first sample──> Attached ──fork──> Attachable (in the child)
 //! ```
 //!
@@ -15,7 +15,7 @@
 use crate::join::{self, Step};
 use crate::private_stack;
 use crate::sys;
-use crate::{clock, filter, heap, loader, proc_self, real, session, thread};
+use crate::{clock, filter, heap, loader, proc_self, real, session, strangers, thread};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -113,7 +113,7 @@ extern "C" fn start() {
     }
     BEGAN_NS.store(clock::coarse_ns(), Ordering::Relaxed);
     crate::task::learn();
-    let given = session::open();
+    let given = given_to_us();
     if !matches!(given, session::Given::Unusable) {
         loader::note_fixed();
     }
@@ -135,6 +135,18 @@ extern "C" fn start() {
     if attaches_at_once && (!JOINS.load(Ordering::Relaxed) || joined(join::wait)) {
         attach();
     }
+}
+
+/// The session; unusable where another tool has replaced the allocator.
+fn given_to_us() -> session::Given {
+    let given = session::open();
+    if !strangers::are_here() {
+        return given;
+    }
+    if matches!(given, session::Given::Session { .. }) {
+        session::refuse(Refusal::Stranger);
+    }
+    session::Given::Unusable
 }
 
 /// Whether the constructor has run.

@@ -25,6 +25,10 @@ struct CommandLine {
 pub enum Command {
     /// Watch a command and all its children
     Run(Run),
+    /// Watch a running process from outside
+    Attach(Attach),
+    /// Tell whether a command can be watched here, and if not, why
+    Doctor(Doctor),
     /// Show what a session found
     Report(Report),
     /// List the sessions, newest first
@@ -52,7 +56,7 @@ pub struct Run {
     #[arg(long, value_name = "CONFIDENCE", num_args = 0..=1, require_equals = true,
           default_missing_value = "0.7", value_parser = confidence)]
     pub fail_on_leak: Option<f64>,
-    /// No summary at the end
+    /// No summary at the end, and no word on how it is watched
     #[arg(long, short)]
     pub quiet: bool,
     /// Options that are configuration keys.
@@ -60,6 +64,42 @@ pub struct Run {
     pub keys: KeyOptions,
     /// The command to watch, with its arguments
     #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
+    pub command: Vec<OsString>,
+}
+
+/// `memguard attach`.
+#[derive(Debug, Args)]
+#[command(override_usage = "memguard attach [OPTIONS] PID")]
+pub struct Attach {
+    /// Configuration file [default: ./memguard.toml, else ~/.config/memguard/memguard.toml, if they exist]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Name of the session, to ask for it later
+    #[arg(long, value_name = "NAME", value_parser = session_name)]
+    pub name: Option<String>,
+    /// No summary at the end, and no word on how it is watched
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Options that are configuration keys.
+    #[command(flatten)]
+    pub keys: KeyOptions,
+    /// The process to watch
+    #[arg(value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    pub pid: i32,
+}
+
+/// `memguard doctor`.
+#[derive(Debug, Args)]
+#[command(override_usage = "memguard doctor [OPTIONS] [-- CMD [ARGS...]]")]
+pub struct Doctor {
+    /// For programs: memguard.doctor/1
+    #[arg(long)]
+    pub json: bool,
+    /// Where the sessions are.
+    #[command(flatten)]
+    pub place: Place,
+    /// The command that is to be watched, with its arguments
+    #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub command: Vec<OsString>,
 }
 
@@ -187,6 +227,9 @@ fn reply(error: &clap::Error, arguments: &[OsString]) -> Reply {
         (ErrorKind::MissingRequiredArgument, Some("run")) => {
             "no command to run: write it after --, as in 'memguard run -- ./service'".to_owned()
         }
+        (ErrorKind::MissingRequiredArgument, Some("attach")) => {
+            "no process to watch: give its number, as in 'memguard attach 4711'".to_owned()
+        }
         (ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _) => {
             "no command given: 'memguard run -- ./service' watches a program".to_owned()
         }
@@ -216,7 +259,7 @@ fn condensed(message: &str) -> String {
 
 impl CommandLine {
     fn command_names() -> impl Iterator<Item = &'static str> {
-        ["run", "report", "list", "demo", "clean"].into_iter()
+        ["run", "attach", "doctor", "report", "list", "demo", "clean"].into_iter()
     }
 }
 

@@ -38,6 +38,7 @@ impl Collector {
     ///
     /// # Errors
     /// If the session's directory cannot be written to or the disk is full.
+    #[allow(clippy::result_large_err)] // The session comes back, to be discarded.
     pub fn begin(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
         let unwritable = |source| SessionError::Unwritable { path: session.dir().to_owned(), source };
         let made = SessionLock::take(session.dir())
@@ -47,6 +48,30 @@ impl Collector {
             Ok((lock, watch)) => Ok(Self::new(session, watch, lock, None)),
             Err(error) => Err((session, error)),
         }
+    }
+
+    /// Begins to watch from outside alone: nothing is made for hooks.
+    ///
+    /// # Errors
+    /// If the session's directory cannot be written to.
+    #[allow(clippy::result_large_err)] // As above.
+    pub fn begin_outside(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
+        match SessionLock::take(session.dir()) {
+            Ok(lock) => {
+                let watch = Watch::resume(session.dir(), settings);
+                Ok(Self::new(session, watch, lock, None))
+            }
+            Err(source) => {
+                let path = session.dir().to_owned();
+                Err((session, SessionError::Unwritable { path, source }))
+            }
+        }
+    }
+
+    /// Watches this process, and those of its descendants that have no hooks, from outside. What it holds now it held before.
+    pub fn observe(&mut self, pid: i32) {
+        self.watch.observe(pid);
+        self.watch.look();
     }
 
     /// Takes over a session whose collector is gone: its segments are all there is, beside its last report.

@@ -3,11 +3,14 @@
 #![deny(unsafe_code)]
 
 mod args;
+mod attach;
 mod collect;
 mod collector;
 mod config;
 mod demo;
+mod doctor;
 mod errors;
+mod program;
 mod run;
 mod session;
 mod show;
@@ -38,6 +41,12 @@ fn main() -> ExitCode {
     };
     let done = match command {
         Command::Run(run) => return run::run(run).unwrap_or_else(|error| errors::run_failed(&error)),
+        Command::Attach(attach) => {
+            return attach::attach(attach).unwrap_or_else(|error| errors::command_failed(&error));
+        }
+        Command::Doctor(doctor) => {
+            return doctor::doctor(&doctor).unwrap_or_else(|error| errors::command_failed(&error));
+        }
         Command::Demo(demo) => return demo::demo(&demo).unwrap_or_else(|error| errors::run_failed(&error)),
         Command::Report(report) => store(&report.place).and_then(|store| show::report(&store, &report)),
         Command::List(list) => store(&list.place).and_then(|store| show::list(&store)),

@@ -11,12 +11,13 @@ use nix::sys::resource::{Resource, getrlimit};
 use crate::collect::{self, Bond, Kin};
 use crate::collector::Collector;
 use crate::config::{self, Settings, Sources};
+use crate::program::{Candidate, Environment, Way};
 use crate::session::{Place, Store};
 use crate::spawn::{self, Event, Program, ProgramExit, Supervisor};
 use crate::{args, errors};
 
 /// Address space that the launcher needs for symbols and reports of large programs, in bytes.
-const ADDRESS_SPACE_MIN: u64 = 192 << 20;
+pub const ADDRESS_SPACE_MIN: u64 = 192 << 20;
 
 /// A launcher that runs out of memory in the middle would take the program's exit code with it.
 fn check_address_space(command: &[OsString]) -> Result<()> {
@@ -42,11 +43,14 @@ pub fn run(run: args::Run) -> Result<ExitCode> {
     let environment = std::env::vars_os().collect();
     let settings = config::load(&Sources { file: run.config, environment, options: run.keys.0 })?;
     check_address_space(&run.command)?;
-    let library = spawn::find_library()?;
+    let candidate = Candidate::of(&run.command, &Environment::own());
+    let way = candidate.as_ref().map_or(Way::Hooks, Candidate::way);
+    let library = (way != Way::Alone).then(spawn::find_library).transpose()?;
     let store = Store::new(Place::find(settings.dir.as_deref())?);
     let session = store.create(&run.command, run.name.as_deref(), &settings)?;
     let program = Program { command: run.command, library, session_dir: session.dir().to_owned() };
-    let mut collector = match Collector::begin(session, &settings) {
+    let begin = if way == Way::Alone { Collector::begin_outside } else { Collector::begin };
+    let mut collector = match begin(session, &settings) {
         Ok(collector) => collector,
         Err((session, error)) => {
             session.discard();
@@ -60,9 +64,16 @@ pub fn run(run: args::Run) -> Result<ExitCode> {
             return Err(error.into());
         }
     };
+    if matches!(way, Way::Alone | Way::Outside) {
+        collector.observe(supervisor.pid().as_raw());
+    }
+    if let Some(line) = candidate.as_ref().and_then(Candidate::notice).filter(|_| !run.quiet) {
+        errors::say(&line);
+    }
     let exit = until_end(&mut collector, &mut supervisor, &settings)?;
     collector.program_ended(supervisor.pid().as_raw().unsigned_abs(), exit);
-    let (report, lives_on) = end_or_pass_on(&mut collector, &program);
+    let (report, lives_on) =
+        if way == Way::Alone { (collector.end(), false) } else { end_or_pass_on(&mut collector, &program) };
     if !run.quiet {
         collector.summarise(&report);
     }

@@ -12,14 +12,18 @@ mod descriptors;
 pub mod file;
 mod kernel;
 mod live;
+mod memory;
 mod objects;
+mod outside;
 mod process;
 mod redaction;
 mod registrations;
 mod resources;
 mod session;
+mod unbooked;
 
 pub use kernel::Kernel;
+pub use outside::Outsider;
 pub use process::{HookTimes, OpenError, ProcessReader, StackFrames, StackStatistics};
 pub use redaction::Redaction;
 pub use resources::{Pace, ResourceReader};

@@ -2,6 +2,7 @@
 
 use crate::file::SharedFile;
 use crate::live::LiveObjects;
+use crate::memory::Memory;
 use memguard_model::{HoldingTotals, LIFETIME_BUCKETS, LifetimeHistogram, Reading, StackId, StackTotals};
 use memguard_segment::{Class, HeaderWord, Invalid, Layout, Loss, Module, Next, Segment, StackEnd, State};
 use std::io;
@@ -76,7 +77,7 @@ impl HookTimes {
 /// Reads one process's segment, again and again.
 #[derive(Debug)]
 pub struct ProcessReader {
-    file: SharedFile,
+    memory: Memory,
     layout: Layout,
     live: LiveObjects,
     /// Loss counters that mean "the ring is not the whole story" at the last scan.
@@ -94,8 +95,13 @@ impl ProcessReader {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let file = SharedFile::open(path)?;
         let layout = *Segment::open(file.words())?.layout();
-        Ok(Self {
-            file,
+        Ok(Self::of(Memory::Shared(file), layout))
+    }
+
+    /// Over tables that are known to be in order.
+    pub(crate) fn of(memory: Memory, layout: Layout) -> Self {
+        Self {
+            memory,
             layout,
             live: LiveObjects::default(),
             losses_at_scan: 0,
@@ -105,11 +111,16 @@ impl ProcessReader {
             unfinished_since: None,
             corrupt_events: 0,
             holding_totals: Vec::new(),
-        })
+        }
+    }
+
+    /// Whether the process has no hooks: its tables are empty and stay so.
+    pub fn is_outside(&self) -> bool {
+        matches!(self.memory, Memory::Own(_))
     }
 
     pub(crate) fn segment(&self) -> Segment<'_> {
-        Segment::with_layout(self.file.words(), &self.layout)
+        Segment::with_layout(self.memory.words(), &self.layout)
     }
 
     /// Whether a process has taken the segment and filled its header.
@@ -181,9 +192,9 @@ impl ProcessReader {
         self.segment().set(HeaderWord::SampleIntervalBytes, bytes);
     }
 
-    /// Bytes of the segment that are in memory; the rest was never touched.
+    /// Bytes of the tables that are in memory; the rest was never touched.
     pub fn resident_bytes(&self) -> u64 {
-        self.file.resident_bytes()
+        self.memory.resident_bytes()
     }
 
     /// Every cause of loss with its count, zeros included.
@@ -270,7 +281,7 @@ impl ProcessReader {
 
     /// Takes what the ring has; returns the count of all events that never came through it.
     fn drain(&mut self, is_over: bool) -> u64 {
-        let segment = Segment::with_layout(self.file.words(), &self.layout);
+        let segment = Segment::with_layout(self.memory.words(), &self.layout);
         let ring = segment.ring();
         let mut abandoned = 0;
         // Bounded: a process that writes faster than we read must not keep us here.
@@ -311,7 +322,7 @@ impl ProcessReader {
             return false;
         }
         let started_ns = memguard_inspect::thread_cpu_ns();
-        let segment = Segment::with_layout(self.file.words(), &self.layout);
+        let segment = Segment::with_layout(self.memory.words(), &self.layout);
         self.live.scan(&segment.live());
         self.scanned = Some(Instant::now());
         self.scan_cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));

@@ -10,6 +10,7 @@ use crate::objects::{self, Objects};
 use crate::process::ProcessReader;
 use crate::redaction::Redaction;
 use crate::registrations::Registrations;
+use crate::unbooked::Unbooked;
 use memguard_inspect::{self as inspect, DescriptorLister, SocketTable};
 use memguard_model::{Class, Holding, ResourceReading, StackId};
 use std::collections::{BTreeSet, HashMap};
@@ -46,6 +47,7 @@ pub struct ResourceReader {
     descriptors: Descriptors,
     objects: Objects,
     registrations: Registrations,
+    unbooked: Unbooked,
     /// Of stacks that made callbacks: whether a library was being loaded.
     loading: HashMap<StackId, bool>,
     moved: Option<Moved>,
@@ -84,6 +86,7 @@ impl ResourceReader {
             descriptors: Descriptors::default(),
             objects: Objects::default(),
             registrations: Registrations::default(),
+            unbooked: Unbooked::default(),
             loading: HashMap::new(),
             moved: None,
             listed_ns: None,
@@ -198,6 +201,9 @@ impl ResourceReader {
         held.extend(self.registrations.held().cloned());
         let view = objects::View { booked, at_ns, pid, threads, children, mapped, redaction };
         held.extend(self.objects.join(&view, start_of));
+        if process.is_outside() {
+            held.extend(self.unbooked.list(pid, at_ns, redaction));
+        }
         Some(held)
     }
 }

@@ -156,6 +156,7 @@ fn process(source: &ProcessInput) -> Process {
         ppid: source.ppid,
         exe: source.exe.clone(),
         command: source.command.clone(),
+        observed: source.observed,
         started_at: rounded(source.started_at, 3),
         ended_at: source.ended_at.map(|at| rounded(at, 3)),
         rss_mb: RssMb {

@@ -74,6 +74,9 @@ pub struct Process {
     /// Command line, cut if it is long; empty if it is not known or left out.
     #[serde(default)]
     pub command: Vec<String>,
+    /// Whether it was watched from outside alone: no hooks, so no stacks and no heap.
+    #[serde(default)]
+    pub observed: bool,
     /// When it was first watched, in seconds since 1970.
     pub started_at: f64,
     /// When it ended, in seconds since 1970; `null` while it runs.
@@ -152,7 +155,7 @@ pub struct Overhead {
     pub collector_cpu_percent: Option<f64>,
     /// Memory of collector and segments, in MiB.
     pub memory_mb: Option<f64>,
-    /// Mean bytes between heap samples at the end; 1 when every allocation is recorded.
+    /// Mean bytes between heap samples at the end; 1 when every allocation is recorded, 0 when none is.
     pub sample_bytes: u64,
     /// The most that this has been: more than what was configured where sampling had to be thinned.
     #[serde(default)]

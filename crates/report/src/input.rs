@@ -45,6 +45,8 @@ pub struct ProcessInput {
     pub exe: String,
     /// Command line.
     pub command: Vec<String>,
+    /// Whether it had no hooks and was watched from outside alone.
+    pub observed: bool,
     /// Zero of the process clock, in seconds since 1970.
     pub started_at: f64,
     /// When it ended, in seconds since 1970.

@@ -5,10 +5,13 @@ use std::path::Path;
 
 use memguard_symbolize::{Frame, location_index};
 
-/// The innermost frame of the application, or the most telling other one; `unknown` for an empty stack.
+/// Location of what no hook saw being made.
+const WITHOUT_STACK: &str = "no stack (seen by the kernel alone)";
+
+/// The innermost frame of the application, or the most telling other one.
 pub fn location(stack: &[Frame]) -> String {
     let Some(frame) = location_index(stack).and_then(|index| stack.get(index)) else {
-        return "unknown".to_owned();
+        return WITHOUT_STACK.to_owned();
     };
     match (&frame.file, frame.line) {
         (Some(file), Some(line)) => format!("{}:{line}", base_name(file)),
@@ -47,6 +50,6 @@ mod tests {
         assert_eq!(location(&[malloc.clone(), named]), "accept_loop (server)");
         let unnamed = frame("server+0x1234", None, None);
         assert_eq!(location(&[malloc, unnamed]), "server+0x1234");
-        assert_eq!(location(&[]), "unknown");
+        assert_eq!(location(&[]), WITHOUT_STACK);
     }
 }

@@ -38,15 +38,18 @@ pub enum Refusal {
     CannotMap,
     /// The file size limit is below its size.
     FileSizeLimit,
+    /// Another tool has replaced the allocator.
+    Stranger,
 }
 
 impl Refusal {
     /// Every cause with a description for reports.
-    pub const ALL: [(Self, &'static str); 4] = [
+    pub const ALL: [(Self, &'static str); 5] = [
         (Self::CannotCreate, "its file could not be created in the session directory"),
         (Self::NoSpace, "no space was left for its file"),
         (Self::CannotMap, "its memory could not be mapped"),
         (Self::FileSizeLimit, "the file size limit (ulimit -f) is too low for its file"),
+        (Self::Stranger, "a sanitizer, Valgrind or another heap profiler is at work in it"),
     ];
 }
 

@@ -10,6 +10,12 @@ use std::path::{Path, PathBuf};
 use crate::elf::ElfFile;
 use crate::source::Source;
 
+/// Path of the separate debug file that belongs to a program or library.
+pub fn debug_file_of(program: &Path, debug_dirs: &[PathBuf]) -> Option<PathBuf> {
+    let found = find_debug_file(&ElfFile::open(program)?, debug_dirs)?;
+    Some(found.source().path().to_owned())
+}
+
 /// The separate debug file of `elf`: by build-id first, else by `.gnu_debuglink`.
 pub fn find_debug_file(elf: &ElfFile, debug_dirs: &[PathBuf]) -> Option<ElfFile> {
     by_build_id(elf, debug_dirs).or_else(|| by_debug_link(elf, debug_dirs))

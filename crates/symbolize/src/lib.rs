@@ -30,6 +30,7 @@ mod source;
 mod symbolizer;
 mod symbols;
 
+pub use debug_file::debug_file_of;
 pub use demangle::{NAME_BYTES_MAX, demangle, without_suffix};
 pub use exports::{exports, interpreter};
 pub use frame::{Frame, ModuleRef};

@@ -23,6 +23,11 @@ impl Identity {
         Self { pid, start_ticks: start_ticks(pid).unwrap_or(0), boot_id: boot_id() }
     }
 
+    /// A process; `None` if there is none of that number.
+    pub fn of(pid: u32) -> Option<Self> {
+        Some(Self { pid, start_ticks: start_ticks(pid)?, boot_id: boot_id() })
+    }
+
     /// Whether this process runs now, as far as this machine can tell.
     pub fn is_alive(&self) -> bool {
         self.boot_id == boot_id() && start_ticks(self.pid) == Some(self.start_ticks)

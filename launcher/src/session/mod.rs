@@ -10,6 +10,8 @@ mod record;
 mod store;
 
 pub use error::SessionError;
+pub use liveness::Identity;
 pub use lock::SessionLock;
 pub use place::Place;
+pub use record::Record;
 pub use store::{Session, Store};

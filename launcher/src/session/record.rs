@@ -37,6 +37,9 @@ pub struct Record {
     pub host: String,
     /// The process that watches.
     pub launcher: Identity,
+    /// The process that is watched, where the session has not started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached: Option<Identity>,
     /// Seconds since 1970.
     pub started_at: f64,
     /// Seconds since 1970; none while it runs or if its end was not seen.

@@ -66,6 +66,7 @@ impl Store {
             cwd: cwd.to_string_lossy().into_owned(),
             host: record::host(),
             launcher: Identity::own(),
+            attached: None,
             started_at: unix_seconds(started_at),
             ended_at: None,
             exit: None,
@@ -219,6 +220,15 @@ impl Session {
     /// What is known about it.
     pub fn record(&self) -> &Record {
         &self.record
+    }
+
+    /// Notes that the session watches a process that it has not started.
+    ///
+    /// # Errors
+    /// If the record cannot be replaced.
+    pub fn attach_to(&mut self, process: Identity) -> Result<(), SessionError> {
+        self.record.attached = Some(process);
+        self.write()
     }
 
     /// From now on the calling process watches it.

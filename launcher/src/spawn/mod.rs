@@ -26,8 +26,8 @@ pub use supervisor::{Event, Supervisor};
 pub struct Program {
     /// The command and its arguments; the command is searched in `PATH` as a shell does.
     pub command: Vec<OsString>,
-    /// `libmemguard.so`, absolute; see [`find_library`].
-    pub library: PathBuf,
+    /// `libmemguard.so`, absolute; see [`find_library`]. None: the program is left alone.
+    pub library: Option<PathBuf>,
     /// The session's directory, absolute.
     pub session_dir: PathBuf,
 }

@@ -9,6 +9,24 @@ use std::path::{Path, PathBuf};
 
 use super::SpawnError;
 
+/// Options of `AddressSanitizer`'s runtime.
+pub const ASAN_OPTIONS: &str = "ASAN_OPTIONS";
+const ANY_ORDER: &str = "verify_asan_link_order";
+
+/// Options under which the runtime does not end a child of the program's because it is not the first library. What was
+/// there stays.
+pub fn asan_options(before: Option<&OsStr>) -> OsString {
+    let mut value = before.unwrap_or_default().to_owned();
+    if !value.to_string_lossy().contains(ANY_ORDER) {
+        if !value.is_empty() {
+            value.push(":");
+        }
+        value.push(ANY_ORDER);
+        value.push("=0");
+    }
+    value
+}
+
 /// Puts the interposer and the libraries beside it in front of what is already preloaded and keeps the rest as it is.
 pub fn value(
     library: &Path,
@@ -56,6 +74,15 @@ mod tests {
         let beside = [PathBuf::from("/opt/lib/libmemguard_operators.so")];
         let all = value(library, &beside, dir, Some(OsStr::new("/a.so /b.so:c.so"))).expect("plain");
         assert_eq!(all, "/opt/lib/libmemguard.so:/opt/lib/libmemguard_operators.so:/a.so /b.so:c.so");
+    }
+
+    #[test]
+    fn sanitizer_options_keep_what_there_was() {
+        assert_eq!(asan_options(None), "verify_asan_link_order=0");
+        let both = asan_options(Some(OsStr::new("detect_leaks=0")));
+        assert_eq!(both, "detect_leaks=0:verify_asan_link_order=0");
+        let own = OsStr::new("verify_asan_link_order=1");
+        assert_eq!(asan_options(Some(own)), own);
     }
 
     #[test]

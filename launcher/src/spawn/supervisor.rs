@@ -43,20 +43,25 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts the program with the interposer preloaded.
+    /// Starts the program, with the interposer preloaded if there is one for it.
     ///
     /// # Errors
     /// Nothing of the program has run then; signals are as they were.
     pub fn start(program: &Program) -> Result<Self, SpawnError> {
         // Before the first child, which is the loader that is asked about allocators.
         inherited::make_children_waitable();
-        let before = std::env::var_os("LD_PRELOAD");
         let (name, arguments) = program.command.split_first().ok_or(Errno::EINVAL)?;
-        let beside = allocators::libraries(name, &program.library);
-        let preload = preload::value(&program.library, &beside, &program.session_dir, before.as_deref())?;
         // The command line's parser demands a command, so the error above is a defect of the caller.
         let mut command = Command::new(name);
-        command.args(arguments).env("LD_PRELOAD", preload).env(SESSION_VARIABLE, &program.session_dir);
+        command.args(arguments).env(SESSION_VARIABLE, &program.session_dir);
+        if let Some(library) = &program.library {
+            let before = std::env::var_os("LD_PRELOAD");
+            let beside = allocators::libraries(name, library);
+            let value = preload::value(library, &beside, &program.session_dir, before.as_deref())?;
+            command.env("LD_PRELOAD", value);
+            let options = std::env::var_os(preload::ASAN_OPTIONS);
+            command.env(preload::ASAN_OPTIONS, preload::asan_options(options.as_deref()));
+        }
 
         let watched = forward::watched();
         let signals = SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;

@@ -54,11 +54,6 @@ impl Watch {
         let sum = |of: fn(&Costs) -> u64| compared.iter().map(|costs| of(costs)).sum::<u64>();
         let cpu_ns = sum(|costs| costs.cpu_ns);
         let percent = |ns: u64| (cpu_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / cpu_ns as f64);
-        // The longest interval in force; when all have ended, the longest that they ended with.
-        let longest = |over| {
-            self.processes.iter().filter(|p| p.is_over() == over).map(|p| p.costs().sample_bytes).max()
-        };
-        let interval = longest(false).filter(|bytes| *bytes != 0).or_else(|| longest(true));
         let peaks = costs().chain([&self.forgotten_costs]).map(|costs| costs.sample_bytes_peak);
         let sample_bytes_peak = peaks.max().unwrap_or(0);
         // The segments of those that have ended are given back. Of a session that is over, those of its last moment count.
@@ -72,11 +67,28 @@ impl Watch {
             hook_cpu_percent: percent(sum(|costs| costs.hook_ns)),
             collector_cpu_percent: own.and_then(|own| percent(own.cpu_ns)),
             memory_bytes: own.map(|own| own.rss_bytes + segments_bytes),
-            sample_bytes: interval.unwrap_or(self.sample_bytes).max(1),
+            sample_bytes: self.sample_bytes_last(),
             sample_bytes_peak: sample_bytes_peak.max(self.sample_bytes).max(1),
             sample_bytes_base: self.sample_bytes.max(1),
             resource_hook_cpu_percent: percent(sum(|costs| costs.resource_hook_ns)),
             budget_percent: self.overhead_budget.map(|share| 100.0 * share),
+        }
+    }
+
+    /// Mean bytes between samples, the longest in force, or that processes ended with when all have; 1 where everything is
+    /// recorded, 0 where nothing is sampled.
+    fn sample_bytes_last(&self) -> u64 {
+        // A segment that nobody took is no process.
+        let active = || self.processes.iter().filter(|process| process.is_active());
+        let longest = |over| {
+            let hooked = active().filter(|process| process.is_over() == over && !process.facts().observed);
+            hooked.map(|process| process.costs().sample_bytes).max()
+        };
+        let interval = longest(false).filter(|bytes| *bytes != 0).or_else(|| longest(true));
+        match interval {
+            Some(bytes) => bytes.max(1),
+            None if active().next().is_none() => self.sample_bytes.max(1),
+            None => 0,
         }
     }
 
@@ -88,7 +100,10 @@ impl Watch {
         let growth_bytes: f64 = self.processes.iter().map(growth).sum();
         let heap_bytes: f64 = self.processes.iter().map(heap).sum();
         let part = |what: &str, bytes| ExplainedInput { what: what.to_owned(), bytes };
-        let explained = vec![part("heap", heap_bytes), part("unexplained", growth_bytes - heap_bytes)];
+        let mut explained = vec![part("unexplained", growth_bytes - heap_bytes)];
+        if self.sample_bytes_last() != 0 {
+            explained.push(part("heap", heap_bytes));
+        }
         MemoryInput { growth_bytes, explained }
     }
 }

@@ -7,11 +7,12 @@
 mod bounds_test;
 mod facts;
 mod governor;
+mod outside;
 mod process;
 mod report_file;
 mod sites;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ use memguard_segment::control;
 use crate::config::{Pattern, PatternSet, Settings};
 use crate::spawn::ProgramExit;
 use governor::Governor;
+use outside::Outside;
 use process::{Costs, Watched};
 use sites::Sites;
 
@@ -64,6 +66,7 @@ pub struct Watch {
     pace: Pace,
     redaction: Redaction,
     processes: Vec<Watched>,
+    outside: Outside,
     sites: Sites,
     config: DetectConfig,
     patterns: PatternSet,
@@ -109,6 +112,7 @@ impl Watch {
             pace: if settings.aggressive { Pace::AUDIT } else { Pace::GUARD },
             redaction: if settings.redact { Redaction::On } else { Redaction::Off },
             processes: Vec::new(),
+            outside: Outside::default(),
             sites: Sites::new(),
             config,
             patterns: settings.patterns,
@@ -126,6 +130,11 @@ impl Watch {
             forgotten_remarkable: 0,
             forgotten_costs: Costs::default(),
         }
+    }
+
+    /// Watches this process, and those of its descendants that have no hooks, from outside.
+    pub fn observe(&mut self, pid: i32) {
+        self.outside.begin(pid);
     }
 
     /// Looks at every process, unless the last look was so expensive that a rest is due. True if it looked.
@@ -161,6 +170,7 @@ impl Watch {
                 Err(_) => self.unreadable_more += 1,
             }
         }
+        self.observe_fresh();
         let alive: Vec<bool> = self.processes.iter().map(|p| p.is_active() && !p.is_over()).collect();
         self.retire_replaced();
         for process in &mut self.processes {
@@ -177,6 +187,16 @@ impl Watch {
         self.forget_remarkable();
         self.looked = Some(Instant::now());
         self.cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
+    }
+
+    /// Processes without hooks that were not watched before.
+    fn observe_fresh(&mut self) {
+        let alive = self.processes.iter().filter(|process| process.is_active() && !process.is_over());
+        let hooked: BTreeSet<i32> = alive.map(|process| process.pid() as i32).collect();
+        for reader in self.outside.fresh(&hooked) {
+            let resources = ResourceReader::new(self.pace, self.redaction);
+            self.processes.push(Watched::observe(reader, self.verdicts(), resources));
+        }
     }
 
     /// Judges by the patterns that are switched on.

@@ -1,4 +1,4 @@
-//! Launcher, watch: one process. In: its segment and the kernel. Out: a model, verdicts, and what the report says of it.
+//! Launcher, watch: one process. In: its segment, if it has hooks, and the kernel. Out: a model, verdicts, and what the report says of it.
 //!
 //! While it lives its segment is mapped. When it has ended and everything was read, the segment is given back, its
 //! file removed, and only what the report needs is kept.
@@ -26,7 +26,8 @@ pub type Frames = Vec<(ModuleRef, u64)>;
 
 /// One watched process.
 pub struct Watched {
-    path: PathBuf,
+    /// Its segment's file; none if it has no hooks.
+    path: Option<PathBuf>,
     reader: Option<ProcessReader>,
     model: ProcessModel,
     resources: ResourceReader,
@@ -84,10 +85,17 @@ impl Watched {
         governor: Option<Governor>,
         resources: ResourceReader,
     ) -> Result<Self, OpenError> {
-        Ok(Self {
+        let reader = ProcessReader::open(path)?;
+        Ok(Self { path: Some(path.to_owned()), governor, ..Self::observe(reader, verdicts, resources) })
+    }
+
+    /// A process without hooks.
+    pub fn observe(reader: ProcessReader, verdicts: Verdicts, resources: ResourceReader) -> Self {
+        let observed = reader.is_outside();
+        Self {
             resources,
-            path: path.to_owned(),
-            reader: Some(ProcessReader::open(path)?),
+            path: None,
+            reader: Some(reader),
             model: ProcessModel::new(),
             verdicts,
             findings: Vec::new(),
@@ -96,10 +104,10 @@ impl Watched {
             kept_fates: HashMap::new(),
             identity: None,
             known: false,
-            facts: ProcessInput::default(),
+            facts: ProcessInput { observed, ..ProcessInput::default() },
             costs: Costs::default(),
-            governor,
-        })
+            governor: None,
+        }
     }
 
     /// Its number as we see it, which in another PID namespace is not the one that it knows.
@@ -297,8 +305,10 @@ impl Watched {
         self.resources.forget();
         self.sites = ProcessSites::default();
         self.governor = None;
-        // The directory may be gone; then so is the file.
-        let _ = std::fs::remove_file(&self.path);
+        if let Some(path) = &self.path {
+            // The directory may be gone; then so is the file.
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     /// Parent and own number of a process that has ended without anybody knowing how.
@@ -325,11 +335,14 @@ impl Watched {
     fn holder(&self) -> Option<i32> {
         let reader = self.reader.as_ref()?;
         let claimed = reader.pid();
+        if reader.is_outside() {
+            return Some(claimed);
+        }
         match memguard_inspect::executable(claimed) {
             Ok(exe) if exe.to_string_lossy() == reader.exe() => Some(claimed),
             // It does not let itself be looked into (an unreadable program file, other rights): taken at its word.
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Some(claimed),
-            _ => memguard_inspect::process_mapping(&self.path),
+            _ => memguard_inspect::process_mapping(self.path.as_deref()?),
         }
     }
 

@@ -42,6 +42,34 @@ fn command_lines() {
     refused(&["list", "--no-such"], 2, &["--no-such", "memguard list --help"]);
 }
 
+/// Goal: a number that cannot be watched is told with its reason. Method: no process, a thread, one that has ended, memguard
+/// itself.
+#[test]
+fn processes_that_cannot_be_attached_to() {
+    refused(&["attach"], 2, &["no process to watch", "memguard attach --help"]);
+    refused(&["attach", "nonsense"], 2, &["nonsense", "memguard attach --help"]);
+    refused(&["attach", "0"], 2, &["'0'"]);
+    refused(&["attach", "2147483647"], 2, &["there is no process 2147483647"]);
+    let (own, thread) = (std::process::id().to_string(), nix::unistd::gettid().to_string());
+    if own != thread {
+        refused(&["attach", &thread], 2, &[&format!("is a thread of process {own}")]);
+    }
+    let mut ended = Command::new("true").spawn().expect("true");
+    let flags = nix::sys::wait::WaitPidFlag::WEXITED | nix::sys::wait::WaitPidFlag::WNOWAIT;
+    let pid = nix::unistd::Pid::from_raw(ended.id() as i32);
+    nix::sys::wait::waitid(nix::sys::wait::Id::Pid(pid), flags).expect("it ends, and stays to be reaped");
+    refused(&["attach", &pid.to_string()], 2, &["has ended already"]);
+    ended.wait().expect("reaped");
+    let fixture = Fixture::new();
+    let script = "exec \"$0\" attach $$";
+    let mut shell = Command::new("sh");
+    let memguard = fixture.memguard(&[]);
+    shell.envs(memguard.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output =
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_memguard")]).current_dir(fixture.path()).output();
+    check(&fixture, &output.expect("sh starts"), 2, &["is memguard itself"]);
+}
+
 #[test]
 fn help_and_version_are_answers() {
     let fixture = Fixture::new();

@@ -126,21 +126,3 @@ fn preloaded_without_a_session() {
         });
     }
 }
-
-/// Goal: a program that cannot be watched runs as before, and its owner learns it. Method: a static one.
-#[test]
-fn a_static_program_runs_unwatched_and_is_told() {
-    let arguments = ["--seconds", "0"];
-    let program = words(&target("leak_steady_static"), &arguments);
-    let mut command = plain(target("leak_steady_static"));
-    command.args(arguments);
-    let alone = Process::run(command);
-    let watched = Place::new().watch(&[], &program);
-    assert_eq!((watched.ended.code, &watched.ended.stdout), (alone.code, &alone.stdout));
-    assert!(
-        watched.ended.stderr.contains("not watched: it did not load libmemguard.so"),
-        "{}",
-        watched.ended.stderr
-    );
-    assert!(watched.report().processes().is_empty());
-}

@@ -24,7 +24,8 @@ const ERROR_PATH_DEATHS_MIN: u64 = 5;
 const ERROR_PATH_LIFETIME_SHARE: f64 = 0.25;
 
 /// Servers keep idle connections for a while, and close them by a time-out that is often a few times the age at which
-/// they are suspect: so much longer growth must last before they are called forgotten.
+/// they are suspect: so much longer growth must last before they are called forgotten. The kernel alone does not tell
+/// which sockets were accepted.
 const IDLE_PATIENCE: f64 = 2.0;
 
 /// What is known of a place.
@@ -91,7 +92,8 @@ impl Features {
 
     /// How much longer than usual growth of this kind must have been seen.
     pub fn patience(&self, kind: Kind) -> f64 {
-        if kind == Kind::SocketIdle && self.class == Class::Accepted { IDLE_PATIENCE } else { 1.0 }
+        let is_servers = self.class == Class::Accepted || self.unhooked;
+        if kind == Kind::SocketIdle && is_servers { IDLE_PATIENCE } else { 1.0 }
     }
 
     /// What it is worth that the kernel says this of so many.

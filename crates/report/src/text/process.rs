@@ -25,9 +25,10 @@ pub fn render(page: &mut Page, report: &Report) {
     for (_, process) in &by_size {
         let rss = &process.rss_mb;
         let text = format!(
-            "{}{}, resident {} at start, {} at most, {} at last{}; {}",
+            "{}{}{}, resident {} at start, {} at most, {} at last{}; {}",
             name(process),
             parent(report, process),
+            if process.observed { ", seen from outside" } else { "" },
             size(rss.start),
             size(rss.peak),
             size(rss.last),
