@@ -87,7 +87,11 @@ mod tests {
         for number in 0..1000 {
             let path = directory.join(format!("{number}.segment"));
             std::fs::write(&path, "").unwrap();
-            assert_eq!(files.new_segments(), [path.clone()], "new ones are told once, old ones not again");
+            assert_eq!(
+                files.new_segments(),
+                std::slice::from_ref(&path),
+                "new ones are told once, old ones not again"
+            );
             std::fs::remove_file(&path).unwrap();
         }
         assert!(files.new_segments().is_empty());

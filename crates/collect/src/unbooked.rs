@@ -125,7 +125,9 @@ mod tests {
         unbooked.list(pid, 1, Redaction::Off);
         let thread = std::thread::Builder::new()
             .name("outside-seen".into())
-            .spawn(move || drop(stopped.recv()))
+            .spawn(move || {
+                let _ = stopped.recv();
+            })
             .expect("a thread");
         let is_named = |held: &[Holding]| held.iter().any(|h| &*h.name == "outside-seen");
         let mut seen = false;

@@ -24,8 +24,8 @@ pub fn merge(earlier: &Report, mut now: Report, judges: bool) -> Report {
     processes.append(&mut now.processes);
     now.processes = processes;
     let lives = |finding: &ReportFinding| {
-        let processes = now.processes.iter().filter(|process| finding.processes.contains(&process.pid));
-        processes.last().is_some_and(|process| process.fate == Fate::Running)
+        let mut processes = now.processes.iter().filter(|process| finding.processes.contains(&process.pid));
+        processes.next_back().is_some_and(|process| process.fate == Fate::Running)
     };
     for finding in earlier.findings.iter().filter(|finding| !judges || !lives(finding)) {
         match now.findings.iter_mut().find(|newer| newer.id == finding.id) {

@@ -144,6 +144,7 @@ fn service() -> ReportInput {
                 threads_last: 9,
                 fate: Fate::Ended,
                 exit: Some(Exit { code: None, signal: Some(9) }),
+                observed: false,
                 lost,
                 stacks: StackCounts { complete: 310, truncated: 4, lost: 0 },
             },

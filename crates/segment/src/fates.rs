@@ -70,7 +70,9 @@ mod tests {
             fates.add(pid, 0);
         }
         assert_eq!((fates.of(7), fates.of(1000), fates.of(1254)), (None, Some(0), Some(0)));
-        words.iter().for_each(|word| word.store(u64::MAX, Ordering::Relaxed));
+        for word in &words {
+            word.store(u64::MAX, Ordering::Relaxed);
+        }
         assert_eq!(fates.of(7), None, "whatever the words hold");
     }
 }

@@ -28,13 +28,12 @@ fn everything_is_the_users_alone() {
     let watched = format!("umask 0; exec {program} 2 & {program} 2; wait");
     for is_run in [true, false] {
         let place = Place::new();
-        let command = match is_run {
-            true => place.run(&["--quiet", "--aggressive"], &["sh", "-c", &watched]),
-            false => {
-                let mut command = preloaded(&place, &["sh", "-c", &watched]);
-                command.env("MEMGUARD_AGGRESSIVE", "1");
-                command
-            }
+        let command = if is_run {
+            place.run(&["--quiet", "--aggressive"], &["sh", "-c", &watched])
+        } else {
+            let mut command = preloaded(&place, &["sh", "-c", &watched]);
+            command.env("MEMGUARD_AGGRESSIVE", "1");
+            command
         };
         let mut led = place.led_by(&["sh", "-c", "umask 0; exec \"$@\"", "sh"], &command);
         for (name, value) in command.get_envs() {

@@ -22,7 +22,7 @@ fn said(output: &Output) -> String {
     format!("{}{}", text(&output.stdout), text(&output.stderr))
 }
 
-/// Goal: no test of CPython's that deals with processes, threads, signals, descriptors or memory ends differently, and no
+/// Goal: no test of `CPython`'s that deals with processes, threads, signals, descriptors or memory ends differently, and no
 /// stressor of stress-ng.
 #[test]
 fn the_quick_part() {
