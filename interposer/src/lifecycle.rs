@@ -13,7 +13,7 @@
 //! old, so a short-lived process pays nothing.
 
 use crate::join::{self, Step};
-use crate::private_stack;
+use crate::private_stack::{self, WalkStacks};
 use crate::sys;
 use crate::{clock, filter, heap, loader, proc_self, real, session, strangers, thread};
 use core::cell::UnsafeCell;
@@ -34,6 +34,8 @@ pub struct Attached {
     pub modules: ModuleSet,
     /// Working memories for walks.
     pub pool: Pool,
+    /// Their stacks.
+    pub walk_stacks: WalkStacks,
     origin_ns: u64,
 }
 
@@ -297,7 +299,11 @@ fn attach_alone() -> Option<()> {
     let n = proc_self::read(c"/proc/self/cmdline", &mut text);
     segment.set_command(text.get(..n).unwrap_or_default());
 
-    let state = Attached { segment, modules: ModuleSet::new(), pool: Pool::new(), origin_ns };
+    let walk_stacks = WalkStacks::map(WALKERS).or_else(|| {
+        session::refuse(Refusal::CannotMap);
+        None
+    })?;
+    let state = Attached { segment, modules: ModuleSet::new(), pool: Pool::new(), walk_stacks, origin_ns };
     // SAFETY: this thread holds ATTACHING; nobody reads until ATTACHED is set. What a fork child overwrites here
     // leaks its parent's working memories, which is bounded by the depth of forks.
     let attached = unsafe { (*ATTACHED_STATE.0.get()).write(state) };

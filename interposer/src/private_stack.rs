@@ -1,5 +1,7 @@
-//! Interposer: a stack of our own for the few things that need more room than a small thread's stack has: attachment
-//! and the admission of a module. In: a closure. Out: it has run, with all signals blocked.
+//! Interposer: stacks of our own for what needs more room than a small stack has. In: a closure. Out: it has run.
+//!
+//! One is for attachment and the admission of a module, which block all signals; each working memory of a walk has one too,
+//! for the program's may be smaller than a page (a child of `clone`, a coroutine), and nothing tells how small.
 
 use crate::sys::{self, SignalsBlocked};
 use core::ffi::c_void;
@@ -7,6 +9,9 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Bytes of the stack; pages cost memory only when touched.
 const STACK_BYTES: usize = 256 << 10;
+
+/// Bytes of a walk's stack.
+const WALK_BYTES: usize = 64 << 10;
 
 static TOP: AtomicUsize = AtomicUsize::new(0);
 static BUSY: AtomicBool = AtomicBool::new(false);
@@ -30,13 +35,7 @@ pub fn reset() {
 }
 
 /// Runs `work` on the private stack; not at all if the stack is in use or was never mapped.
-pub fn run<F: FnMut()>(mut work: F) {
-    extern "C" fn call<F: FnMut()>(work: *mut c_void) {
-        // SAFETY: the pointer to `work` that `run` passes, alive until `run` returns.
-        let work = unsafe { &mut *work.cast::<F>() };
-        // Here, not outside: a fall must not skip the way back to the thread's stack and signals.
-        crate::parachute::guard(work);
-    }
+pub fn run<F: FnMut()>(work: F) {
     let top = TOP.load(Ordering::Acquire);
     if top == 0 {
         return;
@@ -46,9 +45,53 @@ pub fn run<F: FnMut()>(mut work: F) {
     if BUSY.swap(true, Ordering::Acquire) {
         return;
     }
-    // SAFETY: the stack is mapped and ours alone (BUSY); `call` gets the pointer it expects.
-    unsafe { switch(top, call::<F>, (&raw mut work).cast()) };
+    // SAFETY: the stack is mapped and ours alone (BUSY).
+    unsafe { on(top, work) };
     BUSY.store(false, Ordering::Release);
+}
+
+/// Runs `work` on the stack that ends at `top`.
+///
+/// # Safety
+/// The stack is mapped, large enough, and nobody else's; no handler of the program may run meanwhile.
+unsafe fn on<F: FnMut()>(top: usize, mut work: F) {
+    extern "C" fn call<F: FnMut()>(work: *mut c_void) {
+        // SAFETY: the pointer to `work` that `on` passes, alive until `on` returns.
+        let work = unsafe { &mut *work.cast::<F>() };
+        // Here, not outside: a fall must not skip the way back to the thread's stack.
+        crate::parachute::guard(work);
+    }
+    // SAFETY: as promised by the caller; `call` gets the pointer it expects.
+    unsafe { switch(top, call::<F>, (&raw mut work).cast()) };
+}
+
+/// The stacks of walks, one for each working memory.
+pub struct WalkStacks {
+    start: usize,
+}
+
+impl WalkStacks {
+    /// Maps `count` of them, the same number each time; a fork child has its parent's. `None` if the kernel refuses.
+    pub fn map(count: usize) -> Option<Self> {
+        static START: AtomicUsize = AtomicUsize::new(0);
+        let mut start = START.load(Ordering::Relaxed);
+        if start == 0 {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
+            let fresh = sys::map(count * WALK_BYTES, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)?;
+            start = fresh as usize;
+            START.store(start, Ordering::Relaxed);
+        }
+        Some(Self { start })
+    }
+
+    /// Runs `work` on the stack that belongs to the working memory of this number.
+    ///
+    /// # Safety
+    /// The caller holds that working memory, and blocks all signals.
+    pub unsafe fn run<F: FnMut()>(&self, number: usize, work: F) {
+        // SAFETY: mapped for good; whoever holds the working memory holds its stack.
+        unsafe { on(self.start + (number + 1) * WALK_BYTES, work) };
+    }
 }
 
 /// Calls `function(argument)` with the stack pointer at `top`.

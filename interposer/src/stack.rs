@@ -3,7 +3,6 @@
 
 use crate::lifecycle::Attached;
 use crate::loader::DynamicLoader;
-use crate::parachute;
 use crate::stack_cache::{self, Answer, Question};
 use crate::sys::{self, SignalsBlocked};
 use crate::thread::{self, Thread};
@@ -123,9 +122,10 @@ fn walked(attached: &Attached, thread: &Thread, here: Here, question: &Question)
     // the probe asks the kernel.
     let mut memory = unsafe { StackMemory::new(known.start, known.end, sys::page_is_readable) };
     let mut walked = Walk { frames: 0, end: WalkEnd::Incomplete, hash: 0 };
-    parachute::guard(|| {
-        walked = walk(registers, &mut memory, &attached.modules, &DynamicLoader, &mut scratch);
-    });
+    let number = scratch.number();
+    let walking = || walked = walk(registers, &mut memory, &attached.modules, &DynamicLoader, &mut scratch);
+    // SAFETY: the working memory is held, signals are blocked.
+    unsafe { attached.walk_stacks.run(number, walking) };
     if walked.frames == 0 {
         losses.count(Loss::StackIncomplete);
         return None;

@@ -61,10 +61,11 @@ impl Pool {
     /// Takes one, preferably the one this `hint` (a thread's number) had before, whose cache is warm.
     pub fn lease(&self, hint: usize) -> Option<Lease<'_>> {
         let count = self.slots.len();
-        (0..count).map(|i| &self.slots[(hint + i) % count]).find_map(|slot| {
+        (0..count).map(|i| (hint + i) % count).find_map(|number| {
+            let slot = &self.slots[number];
             let taken = !slot.busy.load(Ordering::Relaxed) && !slot.busy.swap(true, Ordering::Acquire);
             // Made only if it is ours: dropping a lease gives it back, whoever has it.
-            taken.then(|| Lease { slot })
+            taken.then(|| Lease { slot, number })
         })
     }
 
@@ -79,6 +80,14 @@ impl Pool {
 /// Exclusive use of one working memory; given back when dropped.
 pub struct Lease<'a> {
     slot: &'a Slot,
+    number: usize,
+}
+
+impl Lease<'_> {
+    /// Which of the pool's working memories it is, from 0.
+    pub fn number(&self) -> usize {
+        self.number
+    }
 }
 
 impl core::ops::Deref for Lease<'_> {

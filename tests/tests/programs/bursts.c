@@ -60,7 +60,7 @@ static void *work(void *unused) {
             pthread_mutex_unlock(&lock);
         }
         if (!atomic_load_explicit(&is_mad, memory_order_relaxed)) {
-            struct timespec pause = {0, 100000};
+            struct timespec pause = {0, 1000000};
             nanosleep(&pause, NULL);
             turn |= 15;
         }
