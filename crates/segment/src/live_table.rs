@@ -28,7 +28,7 @@ const PROBE_BUCKETS_MAX: usize = 16;
 const READ_TRIES: usize = 8;
 
 const EMPTY: u64 = 0;
-/// A slot that is being filled. No address: allocators align to eight bytes and more.
+/// A slot that is being filled or emptied. No address: allocators align to eight bytes and more.
 const BUSY: u64 = 1;
 const OVERFLOW_MASK: u64 = 0xFFFF_FFFF;
 const VERSION_ONE: u64 = 1 << 32;
@@ -202,14 +202,16 @@ impl<'a, E: Entry> Table<'a, E> {
         for distance in 0..PROBE_BUCKETS_MAX.min(self.count) {
             let (meta, slots) = self.bucket(home + distance)?.split_first()?;
             for (i, slot) in slots.iter().enumerate() {
-                // Matched by the release store in `insert`.
-                if slot.load(Ordering::Acquire) != address {
+                if slot.load(Ordering::Relaxed) != address {
                     continue;
                 }
+                // Fails only if somebody else takes the same object out at the same time (a double free). From here
+                // on the slot is ours: what is read is of one life, even if the object was put back meanwhile. Acquire:
+                // of that life, matched by the release store in `insert`.
+                slot.compare_exchange(address, BUSY, Ordering::Acquire, Ordering::Relaxed).ok()?;
                 let entry = E::from_words(address, load_payload(self.payload(home + distance, i)?));
-                // Fails only if the program frees the same object twice at the same time. Release: the
-                // payload was read before the slot can be claimed again.
-                slot.compare_exchange(address, EMPTY, Ordering::Release, Ordering::Relaxed).ok()?;
+                // The payload was read before the slot can be claimed again: matched by the claim in `insert`.
+                slot.store(EMPTY, Ordering::Release);
                 self.unpass(home, distance);
                 return Some(entry);
             }

@@ -853,3 +853,47 @@ fn descriptor_table_is_adopted_under_the_readers_eyes() {
     });
     assert_reached(SEEN.each_ref());
 }
+/// A thread is joined by one thread while another detaches it, by removing it and putting it back changed; the collector
+/// looks on. Whoever finds it, finds the whole of it; a joiner that came in between finds nothing.
+#[test]
+fn object_table_change_and_end_of_one_object() {
+    static ENDED: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+    explore("object table, change and end", 3, || {
+        let memory = ObjectMemory::new();
+        let key = Object::key_of(Class::Thread, 7);
+        memory.table().insert(&thing(Class::Thread, 7, 1)).unwrap();
+        let changer = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let found = memory.table().remove(key);
+                if let Some(found) = found {
+                    assert_eq!(found, thing(Class::Thread, 7, 1));
+                    memory.table().insert(&thing(Class::Thread, 7, 2)).unwrap();
+                }
+                found.is_some()
+            })
+        };
+        let ender = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || memory.table().remove(key))
+        };
+        let reader = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                memory.table().for_each(|seen| {
+                    assert!((1..3).any(|i| seen == thing(Class::Thread, 7, i)), "{seen:?}");
+                });
+            })
+        };
+        let changed = changer.join().unwrap();
+        let ended = ender.join().unwrap();
+        reader.join().unwrap();
+        assert!(ended.is_none_or(|found| (1..3).any(|i| found == thing(Class::Thread, 7, i))), "{ended:?}");
+        let left = memory.table().find(key);
+        assert!(changed || ended.is_some(), "somebody found it");
+        assert_eq!(left.is_some(), ended.is_none(), "{left:?}");
+        count(&ENDED[usize::from(ended.is_some())], true);
+    });
+    assert_reached(ENDED.each_ref());
+}
+
