@@ -44,7 +44,8 @@ impl SessionFiles {
             .filter(|path| path.to_string_lossy().ends_with(control::SEGMENT_SUFFIX))
             .collect();
         let mut fresh: Vec<PathBuf> = there.difference(&self.seen).cloned().collect();
-        fresh.sort();
+        // The first process's before those of the others.
+        fresh.sort_by_key(|path| (!path.ends_with(control::FIRST_SEGMENT_NAME), path.clone()));
         // What has been removed need not be remembered: as many files may come and go as there are processes.
         self.seen = there;
         fresh

@@ -17,6 +17,7 @@ use crate::lines::for_each_line;
 /// Some 500,000 mappings.
 const MAPS_BYTES_MAX: u64 = 64 << 20;
 const MODULES_MAX: usize = 16_384;
+const STATUS_BYTES_MAX: u64 = 64 << 10;
 
 /// Distinct files that are mapped executable: the program and its libraries, ascending.
 ///
@@ -42,20 +43,37 @@ pub fn executable(pid: i32) -> std::io::Result<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/exe"))
 }
 
-/// A process that has this file mapped. Reads the mappings of all processes: not for every look.
-pub fn process_mapping(file: &Path) -> Option<i32> {
+/// The process that knows itself by this number, in whatever PID namespace, and has this file mapped. (Its children have
+/// inherited the mapping.) Reads of all processes: not for every look.
+pub fn process_mapping(file: &Path, own_number: i32) -> Option<i32> {
     let wanted = file.to_str()?;
     let entries = std::fs::read_dir("/proc").ok()?;
-    let own = i32::try_from(std::process::id()).ok()?;
     let mut pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    pids.find(|pid| {
-        let mut found = false;
-        let read = for_each_line(&format!("/proc/{pid}/maps"), MAPS_BYTES_MAX, |line| {
-            found = line.ends_with(wanted) && line.contains(" rw-s ");
-            if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        *pid != own && read.is_some() && found
-    })
+    pids.find(|pid| innermost_number(*pid) == Some(own_number) && has_mapped(*pid, wanted))
+}
+
+/// The number of a process in its own PID namespace.
+fn innermost_number(pid: i32) -> Option<i32> {
+    let mut number = None;
+    for_each_line(&format!("/proc/{pid}/status"), STATUS_BYTES_MAX, |line| {
+        match line.strip_prefix("NSpid:") {
+            Some(numbers) => {
+                number = numbers.split_ascii_whitespace().next_back().and_then(|last| last.parse().ok());
+                ControlFlow::Break(())
+            }
+            None => ControlFlow::Continue(()),
+        }
+    })?;
+    number
+}
+
+fn has_mapped(pid: i32, wanted: &str) -> bool {
+    let mut found = false;
+    let read = for_each_line(&format!("/proc/{pid}/maps"), MAPS_BYTES_MAX, |line| {
+        found = line.ends_with(wanted) && line.contains(" rw-s ");
+        if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    read.is_some() && found
 }
 
 /// Path of an executable mapping of a file: `start-end r-xp offset device inode path`.

@@ -896,4 +896,3 @@ fn object_table_change_and_end_of_one_object() {
     });
     assert_reached(ENDED.each_ref());
 }
-

@@ -342,7 +342,7 @@ impl Watched {
             Ok(exe) if exe.to_string_lossy() == reader.exe() => Some(claimed),
             // It does not let itself be looked into (an unreadable program file, other rights): taken at its word.
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Some(claimed),
-            _ => memguard_inspect::process_mapping(self.path.as_deref()?),
+            _ => memguard_inspect::process_mapping(self.path.as_deref()?, claimed),
         }
     }
 

@@ -9,7 +9,7 @@ use memguard_segment::Class;
 use memguard_tests::process::{Ended, Process};
 use memguard_tests::product::beside;
 use memguard_tests::recording::{Names, Recording};
-use memguard_tests::report::Finding;
+use memguard_tests::report::{Finding, SHOWN};
 use memguard_tests::targets::target;
 use memguard_tests::together::{ensure, together};
 use memguard_tests::watched::{Place, plain, words};
@@ -18,8 +18,6 @@ use crate::case::Case;
 use crate::family::live_by_function;
 
 const OBJECTS: usize = 100;
-/// Two places grow at once in `leak_cpp`: that is how programs fill their data, and more time is asked for.
-const CONFIDENCE_MIN: f64 = 0.05;
 
 /// How a program comes by its allocator: the program, and what the user preloads.
 #[derive(Clone, Copy)]
@@ -177,7 +175,7 @@ fn leaks_are_found_with_every_allocator() {
             let report = case.watch(&["--quiet", "--aggressive"], &[])?.report();
             let found = case.judge(&report)?;
             let least = found.iter().map(|f| f.map_or(0.0, Finding::confidence)).fold(1.0, f64::min);
-            if least >= CONFIDENCE_MIN {
+            if least >= SHOWN {
                 return Ok(());
             }
             ensure(attempt < 3, || format!("only {least:.2} after {attempt} attempts: {report}"))?;
