@@ -103,6 +103,10 @@ transparency: deps build ## Test suites that others wrote, plain and under watch
 chaos: deps build ## Watch a program that does everything at once, ten minutes in each mode
 	python3 scripts/chaos.py --memguard $(OUT)/release/memguard
 
+.PHONY: processes
+processes: deps build ## What the collector costs with 1, 10 and 200 watched processes
+	python3 scripts/processes.py --memguard $(OUT)/release/memguard
+
 .PHONY: longrun
 longrun: deps build ## Watch redis, nginx and short-lived children for an hour: is what that costs flat?
 	python3 scripts/longrun.py --memguard $(OUT)/release/memguard

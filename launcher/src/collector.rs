@@ -131,13 +131,13 @@ impl Collector {
 
     /// The last look after the program has ended that was started here; the session goes on if others live.
     pub fn program_ended(&mut self, pid: u32, exit: ProgramExit) {
-        self.watch.look_last(Some((pid, exit)));
+        self.watch.look_after_end(pid, exit);
         self.session.program_ended(exit);
     }
 
     /// All processes are gone: the last look, the last report, the session's end.
     pub fn end(&mut self) -> Report {
-        self.watch.look_last(None);
+        self.watch.look_last();
         if let Err(error) = self.session.end() {
             self.trouble.get_or_insert(error.to_string());
         }

@@ -147,9 +147,14 @@ impl Watch {
         true
     }
 
-    /// The last look. `ended` is a process of which the caller knows that it has ended, and how.
-    pub fn look_last(&mut self, ended: Option<(u32, ProgramExit)>) {
-        self.look_now(ended, true);
+    /// A look at once: the caller knows that this process has ended, and how. Others may just be beginning.
+    pub fn look_after_end(&mut self, pid: u32, exit: ProgramExit) {
+        self.look_now(Some((pid, exit)), false);
+    }
+
+    /// The last look: no process of the session lives.
+    pub fn look_last(&mut self) {
+        self.look_now(None, true);
     }
 
     fn look_now(&mut self, ended: Option<(u32, ProgramExit)>, is_last: bool) {
