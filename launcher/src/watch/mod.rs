@@ -150,6 +150,9 @@ impl Watch {
     /// A look at once: the caller knows that this process has ended, and how. Others may just be beginning.
     pub fn look_after_end(&mut self, pid: u32, exit: ProgramExit) {
         self.look_now(Some((pid, exit)), false);
+        if let Some(process) = self.processes.iter_mut().rev().find(|process| process.pid() == pid) {
+            process.ended_with(exit);
+        }
     }
 
     /// The last look: no process of the session lives.

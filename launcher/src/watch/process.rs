@@ -288,10 +288,7 @@ impl Watched {
         self.refresh();
         self.facts.ended_at = Some(unix_time_s());
         self.facts.fate = Fate::Ended;
-        self.facts.exit = exit.map(|exit| match exit {
-            ProgramExit::Code(code) => Exit { code: Some(code.into()), signal: None },
-            ProgramExit::Signal(signal) => Exit { code: None, signal: Some(signal) },
-        });
+        self.facts.exit = exit.map(exit_of);
         self.kept_fates =
             self.reader.as_ref().map(|reader| reader.fates().map(told).collect()).unwrap_or_default();
         for stack in self.findings.iter().map(|finding| finding.stack).collect::<Vec<_>>() {
@@ -330,6 +327,13 @@ impl Watched {
         self.facts.exit = Some(exit);
     }
 
+    /// The same as its supervisor tells it, for a process that a look has found ended before its supervisor knew how.
+    pub fn ended_with(&mut self, exit: ProgramExit) {
+        if self.is_over() && self.facts.exit.is_none() && self.facts.fate == Fate::Ended {
+            self.set_exit(exit_of(exit));
+        }
+    }
+
     /// The number, in our PID namespace, of the process that has the segment mapped. None if it is gone, whoever has its
     /// number by now.
     fn holder(&self) -> Option<i32> {
@@ -358,6 +362,14 @@ impl Watched {
                 Some(stat)
             }
         }
+    }
+}
+
+/// An end in words of the report.
+fn exit_of(exit: ProgramExit) -> Exit {
+    match exit {
+        ProgramExit::Code(code) => Exit { code: Some(code.into()), signal: None },
+        ProgramExit::Signal(signal) => Exit { code: None, signal: Some(signal) },
     }
 }
 
