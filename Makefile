@@ -121,7 +121,8 @@ install: ## Install what was built into DESTDIR and PREFIX (/usr/local); may be 
 		{ echo "make install: nothing is built yet; run 'make build' first" >&2; exit 1; }
 	install -d $(INTO)/bin $(INTO)/lib/memguard $(INTO)/share/doc/memguard/adr
 	install -m 755 $(OUT)/release/memguard $(INTO)/bin/memguard
-	install -m 644 $(OUT)/release/libmemguard.so $(OUT)/release/libmemguard_operators.so \
+	# Stripped: a debugger at work on a watched program would take our functions' names for the program's.
+	install -s -m 644 $(OUT)/release/libmemguard.so $(OUT)/release/libmemguard_operators.so \
 		$(OUT)/release/libmemguard_allocx.so $(INTO)/lib/memguard/
 	install -m 644 $(DOCS) LICENSE-MIT LICENSE-APACHE $(INTO)/share/doc/memguard/
 	install -m 644 docs/adr/*.md $(INTO)/share/doc/memguard/adr/
