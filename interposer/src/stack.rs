@@ -118,12 +118,14 @@ fn walked(attached: &Attached, thread: &Thread, here: Here, question: &Question)
     };
     let registers = question.registers;
     let known = if question.stack_end == 0 { 0..0 } else { registers.sp & !7..question.stack_end };
-    // SAFETY: the range lies in the calling thread's own stack, above its stack pointer (see `learn_extent`), and
-    // the probe asks the kernel.
-    let mut memory = unsafe { StackMemory::new(known.start, known.end, sys::page_is_readable) };
     let mut walked = Walk { frames: 0, end: WalkEnd::Incomplete, hash: 0 };
     let number = scratch.number();
-    let walking = || walked = walk(registers, &mut memory, &attached.modules, &DynamicLoader, &mut scratch);
+    let walking = || {
+        // SAFETY: the range lies in the calling thread's own stack, above its stack pointer (see `learn_extent`), and
+        // pages are copied by the kernel. Here, not outside: it holds a page.
+        let mut memory = unsafe { StackMemory::new(known.start, known.end, sys::copy_page) };
+        walked = walk(registers, &mut memory, &attached.modules, &DynamicLoader, &mut scratch);
+    };
     // SAFETY: the working memory is held, signals are blocked.
     unsafe { attached.walk_stacks.run(number, walking) };
     if walked.frames == 0 {
@@ -166,7 +168,7 @@ fn walked(attached: &Attached, thread: &Thread, here: Here, question: &Question)
 /// thread's control block at the upper end of its stack's mapping; the first thread's stack ends at
 /// `__libc_stack_end`. If every page from here to there can be read, it is one mapping: the stack; below it lies a
 /// guard page, so another stack never joins on. Where none of this holds the stack stays unknown, and reads are
-/// checked page by page.
+/// copied page by page.
 fn learn_extent(thread: &mut Thread, sp: u64) {
     if thread.stack_start <= sp && sp < thread.stack_end {
         return;

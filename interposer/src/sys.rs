@@ -197,6 +197,19 @@ pub fn copy_checked(from: u64, to: &mut [u8]) -> usize {
     usize::try_from(n).unwrap_or(0).min(to.len())
 }
 
+/// Copies one page of this process that may vanish meanwhile; false if it is not there whole, or the system does not
+/// allow such copies.
+pub fn copy_page(page: u64, to: &mut core::mem::MaybeUninit<memguard_unwind::Page>) -> bool {
+    const BYTES: usize = size_of::<memguard_unwind::Page>();
+    let place = to.as_mut_ptr().cast::<u8>();
+    // SAFETY: bytes of our own, which any value may be written to; zeros first, for a slice has none that are unwritten.
+    let bytes = unsafe {
+        place.write_bytes(0, BYTES);
+        core::slice::from_raw_parts_mut(place, BYTES)
+    };
+    copy_checked(page, bytes) == BYTES
+}
+
 /// All signals blocked until dropped.
 pub struct SignalsBlocked {
     saved: u64,

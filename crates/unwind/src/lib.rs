@@ -28,6 +28,6 @@ mod walker;
 pub use arch::Registers;
 pub use modules::{Admission, DYNAMIC_MODULES_MAX, Identity, Loader, ModuleRange, ModuleSet};
 pub use pool::{FRAMES_MAX, Lease, Pool, Scratch};
-pub use stack_memory::StackMemory;
+pub use stack_memory::{Page, StackMemory};
 pub use tables::{Tables, eh_frame_address};
 pub use walker::{Walk, WalkEnd, walk};

@@ -5,11 +5,12 @@ mod common;
 
 use common::{expected_callers, modules, pool, registers, sealed, stack_from};
 use memguard_unwind::{
-    Admission, DYNAMIC_MODULES_MAX, Identity, Lease, Loader, ModuleSet, Registers, StackMemory, Tables, Walk,
-    WalkEnd, walk,
+    Admission, DYNAMIC_MODULES_MAX, Identity, Lease, Loader, ModuleSet, Page, Registers, StackMemory, Tables,
+    Walk, WalkEnd, walk,
 };
 use std::collections::{HashMap, HashSet};
 use std::hint::black_box;
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard};
 
@@ -129,7 +130,7 @@ fn walk_through(returns: &[u64], set: &ModuleSet, loader: &impl Loader, scratch:
     let (registers, words) = stack_of(returns);
     // SAFETY: leaked memory.
     let mut stack =
-        unsafe { StackMemory::new(registers.sp, registers.sp + 8 * words.len() as u64, |_| false) };
+        unsafe { StackMemory::new(registers.sp, registers.sp + 8 * words.len() as u64, |_, _| false) };
     let walked = walk(registers, &mut stack, set, loader, scratch);
     assert_eq!(walked.end, WalkEnd::Complete);
     assert_eq!(&scratch.frames[..walked.frames], returns);
@@ -300,12 +301,12 @@ fn tables_stay_as_long_as_a_walk_uses_them() {
     static INSIDE: Barrier = Barrier::new(2);
     static GO_ON: Barrier = Barrier::new(2);
     static PAUSES: AtomicBool = AtomicBool::new(true);
-    fn pause(_: u64) -> bool {
+    fn pause(page: u64, to: &mut MaybeUninit<Page>) -> bool {
         if PAUSES.swap(false, Ordering::Relaxed) {
             INSIDE.wait();
             GO_ON.wait();
         }
-        true
+        common::copy_page(page, to)
     }
     let (set, pool, loader) = (empty_set(), pool(2), FakeLoader::default());
     loader.map(place(0), place(0) + MODULE_BYTES);

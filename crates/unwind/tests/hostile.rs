@@ -57,7 +57,7 @@ fn is_dwarf_library(file: &str) -> bool {
 fn over(words: &[u64]) -> (u64, StackMemory) {
     let start = words.as_ptr().expose_provenance() as u64;
     // SAFETY: the words live as long as the caller's slice, in which the walk takes place.
-    (start, unsafe { StackMemory::new(start, start + 8 * words.len() as u64, |_| false) })
+    (start, unsafe { StackMemory::new(start, start + 8 * words.len() as u64, |_, _| false) })
 }
 
 /// A number as attackers and accidents have them: small, near a limit, near the stack, or any.

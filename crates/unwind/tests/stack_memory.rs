@@ -1,7 +1,8 @@
-//! Reading the stack: directly where it is known, page by page after a question elsewhere, and only so often.
+//! Reading the stack: directly where it is known, copied page by page elsewhere, and only so often.
 
-use memguard_unwind::StackMemory;
+use memguard_unwind::{Page, StackMemory};
 use std::cell::RefCell;
+use std::mem::MaybeUninit;
 
 const PAGE: u64 = 4096;
 /// How many pages one walk may ask about; pinned here, for it bounds what a walk on a foreign stack can cost.
@@ -12,10 +13,14 @@ thread_local! {
     static ASKED: RefCell<(Vec<u64>, std::ops::Range<u64>)> = const { RefCell::new((Vec::new(), 0..0)) };
 }
 
-fn probe(page: u64) -> bool {
+fn copy(page: u64, to: &mut MaybeUninit<Page>) -> bool {
     ASKED.with_borrow_mut(|(asked, readable)| {
         asked.push(page);
-        readable.contains(&page)
+        let is_there = readable.contains(&page);
+        if is_there {
+            to.write(std::array::from_fn(|i| page + 8 * i as u64));
+        }
+        is_there
     })
 }
 
@@ -38,7 +43,7 @@ fn memory(pages: u64) -> (u64, u64) {
 fn over(known: std::ops::Range<u64>, readable: std::ops::Range<u64>) -> StackMemory {
     ASKED.with_borrow_mut(|state| *state = (Vec::new(), readable));
     // SAFETY: both ranges are leaked memory.
-    unsafe { StackMemory::new(known.start, known.end, probe) }
+    unsafe { StackMemory::new(known.start, known.end, copy) }
 }
 
 #[test]

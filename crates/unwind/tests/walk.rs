@@ -167,7 +167,7 @@ fn a_stack_that_ends_early_ends_the_walk() {
         let registers = registers!();
         // SAFETY: the lower part of the used stack; nothing else is readable.
         let mut memory =
-            unsafe { StackMemory::new(registers.sp & !7, (registers.sp & !7) + bytes, |_| false) };
+            unsafe { StackMemory::new(registers.sp & !7, (registers.sp & !7) + bytes, |_, _| false) };
         let walked = memguard_unwind::walk(registers, &mut memory, modules, &common::NoLoader, scratch);
         (walked, scratch.frames[..walked.frames].to_vec())
     }

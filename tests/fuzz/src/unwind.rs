@@ -73,7 +73,7 @@ fn run_with(scratch: &mut Lease<'_>, data: &[u8]) {
     let starts = if flags & 2 == 2 { [stack + 16, register(0)] } else { [register(0), register(1)] };
     for sp in starts {
         // SAFETY: the words outlive the walk; nothing else may be read.
-        let mut memory = unsafe { StackMemory::new(stack, end, |_| false) };
+        let mut memory = unsafe { StackMemory::new(stack, end, |_, _| false) };
         let registers = Registers { ip: MODULE.start + 0x10, sp, fp: register(1) };
         let walked = walk(registers, &mut memory, &modules, &NoLoader, scratch);
         assert!((1..=FRAMES_MAX).contains(&walked.frames));

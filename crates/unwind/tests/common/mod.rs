@@ -3,10 +3,11 @@
 #![allow(dead_code, unused_macros, unused_imports)] // each test uses its part
 
 use memguard_unwind::{
-    Admission, Identity, Lease, Loader, ModuleSet, Pool, Registers, StackMemory, Tables, Walk,
+    Admission, Identity, Lease, Loader, ModuleSet, Page, Pool, Registers, StackMemory, Tables, Walk,
     eh_frame_address, walk,
 };
 use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
 
 /// The registers right here, as a call from here would leave them.
 macro_rules! registers {
@@ -101,13 +102,16 @@ pub fn thread_stack() -> (u64, u64) {
     (start as u64, start as u64 + bytes as u64)
 }
 
-/// Whether the kernel can read at an address: it reads the signal set before it looks at the nonsense request.
-pub fn page_is_readable(page: u64) -> bool {
-    // SAFETY: changes nothing, for the request is invalid.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, !0u32, page, std::ptr::null_mut::<u8>(), 8) };
-    assert_eq!(answer, -1);
-    std::io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL)
+/// Copies a page, if the kernel can read it.
+pub fn copy_page(page: u64, to: &mut MaybeUninit<Page>) -> bool {
+    const BYTES: usize = size_of::<Page>();
+    let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: BYTES };
+    let remote =
+        libc::iovec { iov_base: std::ptr::with_exposed_provenance_mut(page as usize), iov_len: BYTES };
+    // SAFETY: writes to the place of a page, which the first vector describes.
+    unsafe {
+        libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) == BYTES as isize
+    }
 }
 
 /// The calling thread's stack from `sp` upwards, loaded directly, and what else the kernel can read.
@@ -115,7 +119,7 @@ pub fn stack_from(sp: u64) -> StackMemory {
     let (start, end) = thread_stack();
     assert!(start <= sp && sp < end, "on the thread's own stack");
     // SAFETY: the used part of the calling thread's stack; no test unmaps what a walk may come across.
-    unsafe { StackMemory::new(sp & !7, end, page_is_readable) }
+    unsafe { StackMemory::new(sp & !7, end, copy_page) }
 }
 
 /// No dynamic modules.
