@@ -4,7 +4,7 @@
  *
  * Reads lines and answers each when it is done:
  *   mad        all threads allocate and free blocks of 4 KiB in a loop from now on
- *   calm       they allocate one now and then
+ *   calm       they allocate a small one now and then: so little that no interval is too short for it
  *   keep N     N further blocks of 64 KiB are kept for ever, a few per thousand of the others
  *   child      makes a child that stays calm until its own input ends, and answers with its number
  *   tell       answers "kept BYTES COUNT", all that was kept so far
@@ -48,7 +48,7 @@ static void *work(void *unused) {
     (void)unused;
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     for (unsigned long turn = 0;; turn++) {
-        char *block = take(4096);
+        char *block = take(atomic_load_explicit(&is_mad, memory_order_relaxed) ? 4096 : 64);
         block[0] = 1;
         free(block);
         if (turn % 256 == 0 && atomic_load(&kept) < atomic_load(&wanted)) {
@@ -60,7 +60,7 @@ static void *work(void *unused) {
             pthread_mutex_unlock(&lock);
         }
         if (!atomic_load_explicit(&is_mad, memory_order_relaxed)) {
-            struct timespec pause = {0, 1000000};
+            struct timespec pause = {0, 100000};
             nanosleep(&pause, NULL);
             turn |= 15;
         }
