@@ -138,10 +138,12 @@ impl Collector {
     /// All processes are gone: the last look, the last report, the session's end.
     pub fn end(&mut self) -> Report {
         self.watch.look_last();
-        if let Err(error) = self.session.end() {
+        self.session.end();
+        let report = self.report();
+        // After the report: whoever sees that the session has ended finds its last one.
+        if let Err(error) = self.session.write() {
             self.trouble.get_or_insert(error.to_string());
         }
-        let report = self.report();
         self.watch.remove_files();
         report
     }

@@ -248,14 +248,10 @@ impl Session {
         });
     }
 
-    /// Marks the session as ended now and writes that down.
-    ///
-    /// # Errors
-    /// If the record cannot be replaced; the old one stays whole.
-    pub fn end(&mut self) -> Result<(), SessionError> {
+    /// Marks the session as ended now; [`Session::write`] tells others.
+    pub fn end(&mut self) {
         self.record.ended_at = Some(unix_seconds(SystemTime::now()));
         self.record.state = State::Ended;
-        self.write()
     }
 
     /// Writes down what is known.
@@ -291,7 +287,8 @@ mod tests {
         let command = ["/bin/prog".into(), "-x".into()];
         let mut session = store.create(&command, name, &Settings::default()).expect("created");
         session.program_ended(ProgramExit::Code(3));
-        session.end().expect("written");
+        session.end();
+        session.write().expect("written");
         session.record.id
     }
 
