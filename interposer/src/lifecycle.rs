@@ -134,7 +134,7 @@ extern "C" fn start() {
     // What this thread counted down so far was before anyone listened.
     // SAFETY: the calling thread's own block.
     unsafe { (*thread::current()).countdown = 0 };
-    if attaches_at_once && (!JOINS.load(Ordering::Relaxed) || joined(join::wait)) {
+    if attaches_at_once && has_session(join::wait) {
         attach();
     }
 }
@@ -189,7 +189,7 @@ pub fn attached_when_grown() -> Option<&'static Attached> {
         Standing::Attachable => {
             let age_ns = clock::coarse_ns().saturating_sub(BEGAN_NS.load(Ordering::Relaxed));
             let is_due = age_ns >= YOUNG_NS || session::sample_interval_bytes() == 0;
-            (is_due && (!JOINS.load(Ordering::Acquire) || joined(join::step))).then(attach).flatten()
+            (is_due && has_session(join::step)).then(attach).flatten()
         }
         _ => None,
     }
@@ -200,6 +200,11 @@ pub fn attach_while_allowed() {
     if matches!(standing(), Standing::Attachable) && !JOINS.load(Ordering::Acquire) {
         attach();
     }
+}
+
+/// Whether the session is known, if need be after a step towards one.
+fn has_session(step: fn() -> Step) -> bool {
+    !JOINS.load(Ordering::Acquire) || joined(step)
 }
 
 /// Takes a step towards a session; whether one is known now. One thread at a time; the others go on unwatched.

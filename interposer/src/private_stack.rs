@@ -21,12 +21,16 @@ pub fn start() -> bool {
     if TOP.load(Ordering::Acquire) != 0 {
         return true;
     }
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
-    let Some(bottom) = sys::map(STACK_BYTES, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) else {
-        return false;
-    };
-    TOP.store(bottom as usize + STACK_BYTES, Ordering::Release);
+    let Some(bottom) = map_stacks(STACK_BYTES) else { return false };
+    TOP.store(bottom + STACK_BYTES, Ordering::Release);
     true
+}
+
+/// Maps memory for stacks, which takes room only where it is touched; its lowest address.
+fn map_stacks(bytes: usize) -> Option<usize> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
+    let bottom = sys::map(bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)?;
+    Some(bottom as usize)
 }
 
 /// For a fork child, whose other threads do not exist any more.
@@ -76,9 +80,7 @@ impl WalkStacks {
         static START: AtomicUsize = AtomicUsize::new(0);
         let mut start = START.load(Ordering::Relaxed);
         if start == 0 {
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
-            let fresh = sys::map(count * WALK_BYTES, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)?;
-            start = fresh as usize;
+            start = map_stacks(count * WALK_BYTES)?;
             START.store(start, Ordering::Relaxed);
         }
         Some(Self { start })

@@ -48,31 +48,32 @@ pub fn open() -> Given {
         return Given::Nothing;
     }
     // SAFETY: getenv gives a NUL-terminated string.
-    if !adopt(unsafe { CStr::from_ptr(value) }) {
-        return Given::Unusable;
+    match learn(unsafe { CStr::from_ptr(value) }) {
+        Some(is_first) => Given::Session { attaches_at_once: sample_interval_bytes() == 0 || is_first },
+        None => Given::Unusable,
     }
-    let is_first = with_control(|control| !control.first_is_taken()).unwrap_or(false);
-    Given::Session { attaches_at_once: sample_interval_bytes() == 0 || is_first }
 }
 
 /// Makes this session's directory ours; false if there is no control page of this version. In the constructor, or by
 /// the thread that holds the right to attach.
 pub fn adopt(directory: &CStr) -> bool {
+    learn(directory).is_some()
+}
+
+/// Takes directory and settings from a session; whether its reserved segment is still free.
+fn learn(directory: &CStr) -> Option<bool> {
     let directory = directory.to_bytes_with_nul();
     // SAFETY: one writer at a time, and nobody reads before it is done, see `Place`.
     let place = unsafe { (*DIRECTORY.0.get()).assume_init_mut() };
     // Room for the longest file name behind it.
-    let Some(into) = place.get_mut(..directory.len()).filter(|into| into.len() < PATH_MAX - 64) else {
-        return false;
-    };
+    let into = place.get_mut(..directory.len()).filter(|into| into.len() < PATH_MAX - 64)?;
     into.copy_from_slice(directory);
-    let Some(settings) = with_control(memguard_segment::control::Control::settings).flatten() else {
-        return false;
-    };
+    let (settings, first_is_taken) =
+        with_control(|control| Some((control.settings()?, control.first_is_taken()))).flatten()?;
     INTERVAL_BYTES.store(settings.sample_interval_bytes, Ordering::Relaxed);
     // SAFETY: as above.
     unsafe { (*SETTINGS.0.get()).write(settings) };
-    true
+    Some(!first_is_taken)
 }
 
 /// No session yet, but every allocation is wanted.
@@ -87,7 +88,7 @@ pub fn sample_interval_bytes() -> u64 {
 
 /// What the session wants. Only once it is known.
 pub fn settings() -> Settings {
-    // SAFETY: written by `adopt`, which every way to here has gone through.
+    // SAFETY: written by `learn`, which every way to here has gone through.
     unsafe { *(*SETTINGS.0.get()).assume_init_ref() }
 }
 

@@ -102,7 +102,7 @@ fn ask() -> Option<()> {
 }
 
 fn look(page: *mut Word) -> Step {
-    // SAFETY: the page that `ask` mapped, which stays until the answer was read; atomics.
+    // SAFETY: the page that `ask` mapped, for good; atomics.
     let words = unsafe { core::slice::from_raw_parts(page.cast_const(), request::WORDS) };
     let mut text = [0; request::TEXT_BYTES_MAX + 1];
     let Some(request) = Request::open(words) else { return Step::Never };
