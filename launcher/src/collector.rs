@@ -1,7 +1,8 @@
 //! Launcher, collector: one session from its first look to its last report, whoever waits for its programs (`run`, or a
 //! collector in the background). In: a session, settings, time. Out: the session's report, kept up to date.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -40,14 +41,7 @@ impl Collector {
     /// If the session's directory cannot be written to or the disk is full.
     #[allow(clippy::result_large_err)] // The session comes back, to be discarded.
     pub fn begin(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
-        let unwritable = |source| SessionError::Unwritable { path: session.dir().to_owned(), source };
-        let made = SessionLock::take(session.dir())
-            .and_then(|lock| Ok((lock, Watch::prepare(session.dir(), settings)?)))
-            .map_err(unwritable);
-        match made {
-            Ok((lock, watch)) => Ok(Self::new(session, watch, lock, None)),
-            Err(error) => Err((session, error)),
-        }
+        Self::begin_with(session, |dir| Watch::prepare(dir, settings))
     }
 
     /// Begins to watch from outside alone: nothing is made for hooks.
@@ -56,11 +50,17 @@ impl Collector {
     /// If the session's directory cannot be written to.
     #[allow(clippy::result_large_err)] // As above.
     pub fn begin_outside(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
-        match SessionLock::take(session.dir()) {
-            Ok(lock) => {
-                let watch = Watch::resume(session.dir(), settings);
-                Ok(Self::new(session, watch, lock, None))
-            }
+        Self::begin_with(session, |dir| Ok(Watch::resume(dir, settings)))
+    }
+
+    #[allow(clippy::result_large_err)] // As above.
+    fn begin_with(
+        session: Session,
+        watch: impl FnOnce(&Path) -> io::Result<Watch>,
+    ) -> Result<Self, (Session, SessionError)> {
+        let made = SessionLock::take(session.dir()).and_then(|lock| Ok((lock, watch(session.dir())?)));
+        match made {
+            Ok((lock, watch)) => Ok(Self::new(session, watch, lock, None)),
             Err(source) => {
                 let path = session.dir().to_owned();
                 Err((session, SessionError::Unwritable { path, source }))

@@ -10,12 +10,14 @@ mod config;
 mod demo;
 mod doctor;
 mod errors;
+mod peers;
 mod program;
 mod run;
 mod session;
 mod show;
 mod spawn;
 mod terminal;
+mod until;
 mod watch;
 
 use std::ffi::OsString;

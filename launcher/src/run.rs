@@ -48,7 +48,9 @@ pub fn run(run: args::Run) -> Result<ExitCode> {
     let library = (way != Way::Alone).then(spawn::find_library).transpose()?;
     let store = Store::new(Place::find(settings.dir.as_deref())?);
     let session = store.create(&run.command, run.name.as_deref(), &settings)?;
-    let program = Program { command: run.command, library, session_dir: session.dir().to_owned() };
+    let executed = candidate.as_ref().map(|candidate| candidate.path.clone());
+    let session_dir = session.dir().to_owned();
+    let program = Program { command: run.command, executed, library, session_dir };
     let begin = if way == Way::Alone { Collector::begin_outside } else { Collector::begin };
     let mut collector = match begin(session, &settings) {
         Ok(collector) => collector,

@@ -1,18 +1,16 @@
 //! Launcher, attach: the process to watch. In: a number, `/proc`, the sessions there are. Out: a [`Target`], or what speaks against
 //! watching it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::{Pid, Uid, User};
 
 use super::error::AttachError;
-use crate::config::SESSION_VARIABLE;
+use crate::peers;
 use crate::session::{Identity, Record, Store};
 
 /// The kernel's mark on its own threads (`PF_KTHREAD`), in the ninth field of `stat`.
@@ -67,11 +65,7 @@ impl Target {
         if let Some(session) = session_of(pid, &identity, store) {
             return Err(AttachError::Watched { pid, session });
         }
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let words = line.split(|byte| *byte == 0).map(|word| OsStr::from_bytes(word).to_owned());
-        let mut command: Vec<OsString> = words.collect();
-        // The last word ends with a zero as well.
-        command.pop();
+        let mut command = peers::command_line(pid);
         if command.is_empty() {
             command.push(OsString::from(&status.name));
         }
@@ -118,11 +112,7 @@ fn owner(user: u32) -> String {
 
 /// The live session that has this process: one that it was started in, or one that is attached to it.
 fn session_of(pid: i32, identity: &Identity, store: &Store) -> Option<String> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let prefix = [SESSION_VARIABLE.as_bytes(), b"="].concat();
-    let started_in =
-        environment.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(&*prefix));
-    let started_in = started_in.and_then(|path| Record::read(Path::new(OsStr::from_bytes(path))).ok());
+    let started_in = peers::session_dir(pid).and_then(|path| Record::read(&path).ok());
     let attached = || {
         let records = store.list().unwrap_or_default().into_iter().filter_map(|entry| entry.record.ok());
         records.into_iter().find(|record| record.attached.as_ref() == Some(identity) && record.is_live())

@@ -4,8 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -13,6 +12,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::error::AttachError;
 use super::target::Target;
 use crate::session::Identity;
+use crate::until::poll_until;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,16 +58,10 @@ impl Wait {
             if self.signals.read_signal()?.is_some() {
                 return Ok(Event::Stop);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            // Rounded up, or the last millisecond would be spent spinning.
-            let left = PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX);
             let mut watched = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
             watched
                 .extend(self.process.as_ref().map(|process| PollFd::new(process.as_fd(), PollFlags::POLLIN)));
-            match poll(&mut watched, left) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+            poll_until(&mut watched, deadline)?;
             let has_ended = match watched.get(1).map(PollFd::any) {
                 Some(ended) => ended.unwrap_or(false),
                 None => !self.identity.is_alive(),

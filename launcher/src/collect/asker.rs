@@ -1,14 +1,16 @@
 //! Launcher, collect: the process that asked for a session. In: the page it shares with us, on a descriptor. Out: who it
 //! is; our answer.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, OpenOptions};
+use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use memguard_collect::file::SharedFile;
 use memguard_segment::request::{DESCRIPTOR, Request, WORDS};
+
+use crate::peers;
 
 /// The process that asked.
 pub struct Asker {
@@ -44,11 +46,9 @@ impl Asker {
         const GENERATIONS_MAX: usize = 32;
         let parent = |pid: &i32| memguard_inspect::Stat::of(*pid).map(|stat| stat.parent_pid);
         let line = std::iter::successors(Some(self.pid), parent).take(GENERATIONS_MAX);
-        let eldest = line.take_while(|pid| *pid == self.pid || super::kin::has_library(*pid)).last();
+        let eldest = line.take_while(|pid| *pid == self.pid || peers::has_interposer(*pid)).last();
         let eldest = eldest.unwrap_or(self.pid);
-        let bytes = fs::read(format!("/proc/{eldest}/cmdline")).unwrap_or_default();
-        let words = bytes.strip_suffix(b"\0").unwrap_or(&bytes).split(|byte| *byte == 0);
-        let words: Vec<OsString> = words.map(|word| OsStr::from_bytes(word).to_owned()).collect();
+        let words = peers::command_line(eldest);
         if words.iter().all(|word| word.is_empty()) { vec!["program".into()] } else { words }
     }
 
@@ -66,7 +66,7 @@ impl Asker {
     /// the library too stays silent.
     pub fn refuse(&self, why: &str) {
         let parent = memguard_inspect::Stat::of(self.pid).map_or(0, |stat| stat.parent_pid);
-        let said_before = super::kin::has_library(parent);
+        let said_before = peers::has_interposer(parent);
         let line = format!("{}; the program runs unwatched\n", crate::errors::line(why));
         if let Some(request) = self.request() {
             request.refused(if said_before { b"" } else { line.as_bytes() });

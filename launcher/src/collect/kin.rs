@@ -2,12 +2,11 @@
 //! are any.
 
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::rendezvous;
-use crate::config::SESSION_VARIABLE;
+use crate::peers;
 
 /// What makes a process a member.
 pub enum Bond {
@@ -49,9 +48,11 @@ impl Bond {
 
     fn includes(&self, pid: i32) -> bool {
         match self {
-            Self::Session(dir) => session_of(pid).is_some_and(|value| value == dir.as_os_str().as_bytes()),
+            Self::Session(dir) => peers::session_dir(pid).as_ref() == Some(dir),
             Self::Library(key) => {
-                has_library(pid) && session_of(pid).is_none() && rendezvous::key(pid) == *key
+                peers::has_interposer(pid)
+                    && peers::session_dir(pid).is_none()
+                    && rendezvous::key(pid) == *key
             }
         }
     }
@@ -60,19 +61,4 @@ impl Bond {
 /// Device and number of a file.
 fn identity(path: &str) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
-}
-
-/// The session in the environment that a process was started with.
-fn session_of(pid: i32) -> Option<Vec<u8>> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let mut variables = environment.split(|byte| *byte == 0);
-    variables.find_map(|variable| {
-        Some(variable.strip_prefix(SESSION_VARIABLE.as_bytes())?.strip_prefix(b"=")?.to_vec())
-    })
-}
-
-/// Whether a process has loaded the library.
-pub fn has_library(pid: i32) -> bool {
-    memguard_inspect::loaded_modules(pid)
-        .is_some_and(|modules| modules.iter().any(|module| module.ends_with("/libmemguard.so")))
 }

@@ -5,10 +5,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use crate::until::poll_until;
 
 /// What a wait has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +47,10 @@ impl Ticker {
             if self.signals.read_signal()?.is_some() {
                 return Ok(Tick::End);
             }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if Instant::now() >= until {
                 return Ok(Tick::Look);
             }
-            let left = PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX);
-            match poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], left) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+            poll_until(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], until)?;
         }
     }
 }

@@ -162,6 +162,9 @@ fn scripts_lead_to_their_interpreters() {
     let lost = bench.script("lost", "#!/nonexistent/interpreter\n");
     assert!(recognised(&[lost.to_str().expect("text")], &[]).is_none());
     assert!(recognised(&["no-such-command"], &[]).is_none());
+    assert!(recognised(&["/nowhere/at/all"], &[]).is_none());
+    let shell = recognised(&["sh"], &[]).expect("there is a shell");
+    assert_eq!(shell.path, fs::canonicalize("/bin/sh").expect("there"));
     let looping = bench.path("loop");
     bench.script("loop", &format!("#!{}\n", looping.display()));
     assert!(recognised(&[looping.to_str().expect("text")], &[]).is_none());

@@ -242,10 +242,8 @@ impl Session {
 
     /// Notes how the program ended that the session was begun with.
     pub fn program_ended(&mut self, exit: ProgramExit) {
-        self.record.exit = Some(match exit {
-            ProgramExit::Code(code) => Exit { code: Some(code.into()), signal: None },
-            ProgramExit::Signal(signal) => Exit { code: None, signal: Some(signal) },
-        });
+        let (code, signal) = exit.code_and_signal();
+        self.record.exit = Some(Exit { code, signal });
     }
 
     /// Marks the session as ended now; [`Session::write`] tells others.

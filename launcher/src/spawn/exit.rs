@@ -22,6 +22,14 @@ impl ProgramExit {
         }
     }
 
+    /// The same as reports and records have it: one of the two.
+    pub fn code_and_signal(self) -> (Option<i32>, Option<i32>) {
+        match self {
+            Self::Code(code) => (Some(code.into()), None),
+            Self::Signal(signal) => (None, Some(signal)),
+        }
+    }
+
     /// Whether the program says that it succeeded.
     pub fn success(self) -> bool {
         self == Self::Code(0)

@@ -14,7 +14,8 @@ use super::SpawnError;
 pub const LIBRARY_VARIABLE: &str = "MEMGUARD_LIB";
 
 const PLACES: [&str; 3] = ["", "../lib/memguard", "../lib"];
-const FILE_NAME: &str = "libmemguard.so";
+/// Name of the interposer's file.
+pub const FILE_NAME: &str = "libmemguard.so";
 
 /// Finds the interposer by the rule above.
 ///

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 pub use error::SpawnError;
 pub use exit::ProgramExit;
-pub use library::{LIBRARY_VARIABLE, find as find_library};
+pub use library::{FILE_NAME as LIBRARY_NAME, LIBRARY_VARIABLE, find as find_library};
 pub use supervisor::{Event, Supervisor};
 
 /// What to start.
@@ -26,6 +26,8 @@ pub use supervisor::{Event, Supervisor};
 pub struct Program {
     /// The command and its arguments; the command is searched in `PATH` as a shell does.
     pub command: Vec<OsString>,
+    /// The file that this executes in the end; none if there is none, which its start will tell.
+    pub executed: Option<PathBuf>,
     /// `libmemguard.so`, absolute; see [`find_library`]. None: the program is left alone.
     pub library: Option<PathBuf>,
     /// The session's directory, absolute.

@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
@@ -15,6 +15,7 @@ use nix::unistd::{Pid, getpid};
 
 use super::{Program, ProgramExit, SpawnError, allocators, forward, inherited, preload};
 use crate::config::SESSION_VARIABLE;
+use crate::until::poll_until;
 
 /// What [`Supervisor::wait`] saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,8 @@ impl Supervisor {
         command.args(arguments).env(SESSION_VARIABLE, &program.session_dir);
         if let Some(library) = &program.library {
             let before = std::env::var_os("LD_PRELOAD");
-            let beside = allocators::libraries(name, library);
+            let executed = program.executed.as_deref();
+            let beside = executed.map_or_else(Vec::new, |file| allocators::libraries(file, library));
             let value = preload::value(library, &beside, &program.session_dir, before.as_deref())?;
             command.env("LD_PRELOAD", value);
             let options = std::env::var_os(preload::ASAN_OPTIONS);
@@ -100,14 +102,10 @@ impl Supervisor {
                     return Ok(event);
                 }
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            // Rounded up, or the last millisecond would be spent spinning.
-            let left = PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX);
-            match poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], left) {
-                Ok(0) if Instant::now() >= deadline => return Ok(Event::Tick),
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => return Err(error.into()),
+            if Instant::now() >= deadline {
+                return Ok(Event::Tick);
             }
+            poll_until(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], deadline)?;
         }
     }
 

@@ -149,7 +149,7 @@ impl Watch {
 
     /// A look at once: the caller knows that this process has ended, and how. Others may just be beginning.
     pub fn look_after_end(&mut self, pid: u32, exit: ProgramExit) {
-        self.look_now(Some((pid, exit)), false);
+        self.look_now(Some(pid), false);
         if let Some(process) = self.processes.iter_mut().rev().find(|process| process.pid() == pid) {
             process.ended_with(exit);
         }
@@ -160,7 +160,7 @@ impl Watch {
         self.look_now(None, true);
     }
 
-    fn look_now(&mut self, ended: Option<(u32, ProgramExit)>, is_last: bool) {
+    fn look_now(&mut self, ended: Option<u32>, is_last: bool) {
         let started_ns = memguard_inspect::thread_cpu_ns();
         self.unopened.extend(self.files.new_segments().into_iter().map(|path| (path, 0)));
         for (path, tries) in std::mem::take(&mut self.unopened) {
@@ -182,8 +182,8 @@ impl Watch {
         let alive: Vec<bool> = self.processes.iter().map(|p| p.is_active() && !p.is_over()).collect();
         self.retire_replaced();
         for process in &mut self.processes {
-            let exit = ended.filter(|(pid, _)| *pid == process.pid()).map(|(_, exit)| exit);
-            process.look(&mut self.sites, &mut self.kernel, exit);
+            let has_ended = ended == Some(process.pid());
+            process.look(&mut self.sites, &mut self.kernel, has_ended);
         }
         self.learn_fates();
         let alive = self.processes.iter().zip(&alive).filter(|(_, alive)| **alive);

@@ -3,17 +3,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::path::Path;
 
 use memguard_collect::{Outsider, ProcessReader};
-use memguard_inspect::{Identity, Stat, child_pids, loaded_modules};
+use memguard_inspect::{Identity, Stat, child_pids};
+
+use crate::peers;
 
 /// Processes of one session that are looked for.
 const PROCESSES_MAX: usize = 4096;
 /// A descendant is watched from this look on: most live shorter, and one that was just forked will execute something else.
 const LOOKS_MIN: u32 = 2;
-/// File name of the interposer.
-const LIBRARY_NAME: &str = "libmemguard.so";
 
 /// The processes that are watched from outside.
 #[derive(Debug, Default)]
@@ -39,7 +38,7 @@ impl Outside {
             let mut looks = self.met.get(&stat.identity).map_or(1, |looks| looks.saturating_add(1));
             if looks != u32::MAX && (pid == root || looks >= LOOKS_MIN) {
                 looks = u32::MAX;
-                if !hooked.contains(&pid) && !carries_interposer(pid) {
+                if !hooked.contains(&pid) && !peers::has_interposer(pid) {
                     let exe = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
                     let outsider =
                         Outsider { identity: stat.identity, parent_pid: stat.parent_pid, exe: &exe };
@@ -63,17 +62,6 @@ fn tree(root: i32) -> Vec<Stat> {
         next += 1;
     }
     found
-}
-
-/// Whether the interposer is loaded in it.
-fn carries_interposer(pid: i32) -> bool {
-    let modules = loaded_modules(pid).unwrap_or_default();
-    modules.iter().any(|module| is_interposer(module))
-}
-
-fn is_interposer(module: &str) -> bool {
-    let path = module.strip_suffix(" (deleted)").unwrap_or(module);
-    Path::new(path).file_name().is_some_and(|name| name == LIBRARY_NAME)
 }
 
 #[cfg(test)]
@@ -103,12 +91,5 @@ mod tests {
         assert!(!pids(hooked.fresh(&speaks)).contains(&pid));
         drop(child.stdin.take());
         child.wait().expect("it ends");
-    }
-
-    #[test]
-    fn the_interposer_is_known_by_its_name() {
-        assert!(is_interposer("/usr/local/lib/memguard/libmemguard.so"));
-        assert!(is_interposer("/tmp/libmemguard.so (deleted)"));
-        assert!(!is_interposer("/usr/lib/libmemguard.so.1/libc.so.6"));
     }
 }

@@ -4,7 +4,9 @@
 //! file removed, and only what the report needs is kept.
 
 use std::collections::{BTreeMap, HashMap};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use memguard_collect::{Kernel, OpenError, ProcessReader, ResourceReader};
 use memguard_detect::{DetectConfig, Finding, Verdicts};
@@ -159,28 +161,22 @@ impl Watched {
         }
     }
 
-    /// Looks at the process. `exit` tells that it has ended and how.
-    pub fn look(&mut self, sites: &mut Sites, kernel: &mut Kernel, exit: Option<ProgramExit>) {
+    /// Looks at the process. `has_ended`: its supervisor knows.
+    pub fn look(&mut self, sites: &mut Sites, kernel: &mut Kernel, has_ended: bool) {
         if self.is_over() || !self.is_active() {
             return;
         }
-        let stat = self.stat().filter(|_| exit.is_none());
-        self.look_at(sites, Some(kernel), stat, exit);
+        let stat = self.stat().filter(|_| !has_ended);
+        self.look_at(sites, Some(kernel), stat);
     }
 
     /// The process has executed another program: reads what the old one left, for the last time.
     pub fn replaced(&mut self, sites: &mut Sites) {
-        self.look_at(sites, None, None, None);
+        self.look_at(sites, None, None);
         self.facts.fate = Fate::Replaced;
     }
 
-    fn look_at(
-        &mut self,
-        sites: &mut Sites,
-        kernel: Option<&mut Kernel>,
-        stat: Option<Stat>,
-        exit: Option<ProgramExit>,
-    ) {
+    fn look_at(&mut self, sites: &mut Sites, kernel: Option<&mut Kernel>, stat: Option<Stat>) {
         let Some(reader) = &mut self.reader else { return };
         let is_over = stat.is_none();
         let mut reading = reader.read(monotonic_ns(), is_over);
@@ -218,7 +214,7 @@ impl Watched {
             self.known = true;
         }
         if is_over {
-            self.retire(exit);
+            self.retire();
         }
     }
 
@@ -284,13 +280,13 @@ impl Watched {
     }
 
     /// Keeps what the report needs and gives the segment back.
-    fn retire(&mut self, exit: Option<ProgramExit>) {
+    fn retire(&mut self) {
         self.refresh();
         self.facts.ended_at = Some(unix_time_s());
         self.facts.fate = Fate::Ended;
-        self.facts.exit = exit.map(exit_of);
-        self.kept_fates =
-            self.reader.as_ref().map(|reader| reader.fates().map(told).collect()).unwrap_or_default();
+        if let Some(reader) = &self.reader {
+            self.kept_fates = reader.fates().map(|(pid, status)| (pid, exit_of_status(status))).collect();
+        }
         for stack in self.findings.iter().map(|finding| finding.stack).collect::<Vec<_>>() {
             let frames = self.frames(stack);
             self.kept_frames.insert(stack, frames);
@@ -317,7 +313,7 @@ impl Watched {
     /// How a child of this process ended, if it has waited for it.
     pub fn fate_of_child(&self, pid: u32) -> Option<Exit> {
         match &self.reader {
-            Some(reader) => reader.fate(pid).map(|status| told((pid, status)).1),
+            Some(reader) => reader.fate(pid).map(exit_of_status),
             None => self.kept_fates.get(&pid).copied(),
         }
     }
@@ -327,7 +323,7 @@ impl Watched {
         self.facts.exit = Some(exit);
     }
 
-    /// The same as its supervisor tells it, for a process that a look has found ended before its supervisor knew how.
+    /// The same as its supervisor tells it.
     pub fn ended_with(&mut self, exit: ProgramExit) {
         if self.is_over() && self.facts.exit.is_none() && self.facts.fate == Fate::Ended {
             self.set_exit(exit_of(exit));
@@ -367,20 +363,13 @@ impl Watched {
 
 /// An end in words of the report.
 fn exit_of(exit: ProgramExit) -> Exit {
-    match exit {
-        ProgramExit::Code(code) => Exit { code: Some(code.into()), signal: None },
-        ProgramExit::Signal(signal) => Exit { code: None, signal: Some(signal) },
-    }
+    let (code, signal) = exit.code_and_signal();
+    Exit { code, signal }
 }
 
-/// A wait status in words of the report.
-fn told((pid, status): (u32, u32)) -> (u32, Exit) {
-    let (signal, code) = (status & 0x7F, status >> 8 & 0xFF);
-    let exit = match signal {
-        0 => Exit { code: Some(code.cast_signed()), signal: None },
-        _ => Exit { code: None, signal: Some(signal.cast_signed()) },
-    };
-    (pid, exit)
+/// The same of a wait status.
+fn exit_of_status(status: u32) -> Exit {
+    exit_of(ProgramExit::from(ExitStatus::from_raw(status.cast_signed())))
 }
 
 fn account(facts: &mut ProcessInput, stat: &Stat) {
