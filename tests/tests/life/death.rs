@@ -94,11 +94,13 @@ fn a_session_without_launcher_gets_a_collector_when_somebody_asks() {
 }
 
 /// Goal: killed for lack of memory, the program's last state is in the report. Method: a control group with little memory,
-/// for the program alone.
+/// for the program alone. The session lies in memory: on a disk the kernel would write the segment's pages back for longer
+/// than the program has run, and it would hardly grow meanwhile.
 #[test]
 fn a_program_killed_for_lack_of_memory_is_reported() {
-    let Some(group) = ability::memory_group(48 << 20) else { return };
-    let place = Place::new();
+    let Some(group) = ability::memory_group(64 << 20) else { return };
+    let sessions = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+    let place = Place::new().with_sessions_in(sessions.path());
     let program = targets::program("swallow");
     let script = format!("echo $$ > {}/cgroup.procs; exec {}", group.path().display(), program.display());
     let ended = Process::run(place.run(&["--aggressive"], &["sh", "-c", &script]));

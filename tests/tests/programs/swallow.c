@@ -1,4 +1,4 @@
-/* swallow: takes memory, 40 KB every 5 ms, and never gives any back, until something stops it (or two minutes are over).
+/* swallow: takes memory, 20 KB every 5 ms, and never gives any back, until something stops it (or two minutes are over).
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -13,7 +13,7 @@ __attribute__((noinline)) static void *swallow(size_t bytes) {
 
 int main(void) {
     for (int round = 0; round < 24000; round++) {
-        void *volatile kept = swallow(40000);
+        void *volatile kept = swallow(20000);
         (void)kept;
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
