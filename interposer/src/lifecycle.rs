@@ -80,6 +80,7 @@ static STANDING: AtomicU32 = AtomicU32::new(EARLY);
 /// One page that reads zero in a fork child (`MADV_WIPEONFORK`), whichever system call made the child.
 static ALIVE: AtomicPtr<u64> = AtomicPtr::new(core::ptr::null_mut());
 static FIRST_STACK_END: AtomicU64 = AtomicU64::new(0);
+static FIRST_THREAD_POINTER: AtomicU64 = AtomicU64::new(0);
 /// Whether this process has a session to ask for.
 static JOINS: AtomicBool = AtomicBool::new(false);
 /// When this process began, on the coarse clock.
@@ -109,6 +110,7 @@ extern "C" fn start() {
     if !end.is_null() {
         // SAFETY: a variable of ld.so's, set before any constructor runs.
         FIRST_STACK_END.store(unsafe { end.read() }, Ordering::Relaxed);
+        FIRST_THREAD_POINTER.store(thread::thread_pointer(), Ordering::Relaxed);
     }
     if STANDING.load(Ordering::Relaxed) != EARLY {
         return;
@@ -157,9 +159,10 @@ pub fn has_started() -> bool {
     STANDING.load(Ordering::Relaxed) != EARLY
 }
 
-/// Upper end of the first thread's stack.
-pub fn first_stack_end() -> u64 {
-    FIRST_STACK_END.load(Ordering::Relaxed)
+/// Upper end of the calling thread's stack, if it is the first one.
+pub fn first_stack_end() -> Option<u64> {
+    let is_first = thread::thread_pointer() == FIRST_THREAD_POINTER.load(Ordering::Relaxed);
+    is_first.then(|| FIRST_STACK_END.load(Ordering::Relaxed))
 }
 
 /// Where this process stands now; notices that it is a fork child.

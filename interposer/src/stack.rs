@@ -194,9 +194,9 @@ fn learn_extent(thread: &mut Thread, sp: u64) {
 }
 
 fn stack_end(sp: u64) -> u64 {
-    let pointer = thread::thread_pointer() & !7;
-    if sp < pointer && pointer - sp <= STACK_BYTES_MAX {
-        return pointer;
+    if let Some(end) = crate::lifecycle::first_stack_end() {
+        return end & !7;
     }
-    crate::lifecycle::first_stack_end() & !7
+    let pointer = thread::thread_pointer() & !7;
+    if sp < pointer && pointer - sp <= STACK_BYTES_MAX { pointer } else { 0 }
 }

@@ -66,31 +66,28 @@ pub(crate) fn return_slot(_: &UnwindRegs) -> u64 {
     0
 }
 
-/// The registers of the code that a signal interrupted, if `address` is where the handler returns to: the few
-/// instructions that end a handler (`__restore_rt` in libc), below which the kernel put a `ucontext`. Their unwind
-/// rules read memory in an expression, which framehop does not do; it would guess, and skip frames.
+/// Whether `address` is where a signal handler returns to: the few instructions that end a handler (`__restore_rt` in libc),
+/// below which the kernel put a `ucontext`.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn interrupted(
+pub(crate) fn ends_handler(
     regs: &UnwindRegs,
     address: u64,
     read: &mut impl FnMut(u64) -> Result<u64, ()>,
-) -> Option<Registers> {
+) -> bool {
     // Words of the kernel's `struct ucontext`: flags, link, stack (3), then the registers of `struct sigcontext`.
     const FLAGS_MAX: u64 = 7;
     const LINK: u64 = 8;
-    const RBP: u64 = 120;
-    const RSP: u64 = 160;
-    const RIP: u64 = 168;
     const SEGMENTS: u64 = 184;
     const USER_CODE_SEGMENT: u64 = 0x33;
     let context = regs.sp();
-    let mut word = |offset: u64| read(context.checked_add(offset)?).ok();
-    // Cheapest first: hardly another frame passes the first three, and the words at the stack pointer are in the cache.
-    if word(0)? > FLAGS_MAX || word(LINK)? != 0 || word(SEGMENTS)? & 0xFFFF != USER_CODE_SEGMENT {
-        return None;
-    }
-    let registers = Registers { ip: word(RIP)?, sp: word(RSP)?, fp: word(RBP)? };
-    returns_from_signal(address, read)?.then_some(registers)
+    let mut holds = |offset: u64, wanted: fn(u64) -> bool| {
+        context.checked_add(offset).is_some_and(|at| read(at).is_ok_and(wanted))
+    };
+    // Cheapest first: hardly another frame passes these three, and the words at the stack pointer are in the cache.
+    holds(0, |flags| flags <= FLAGS_MAX)
+        && holds(LINK, |link| link == 0)
+        && holds(SEGMENTS, |segments| segments & 0xFFFF == USER_CODE_SEGMENT)
+        && returns_from_signal(address, read) == Some(true)
 }
 
 /// Whether the code at an address is `mov $15, %rax; syscall`, the call that ends a handler.
@@ -109,10 +106,6 @@ fn returns_from_signal(address: u64, read: &mut impl FnMut(u64) -> Result<u64, (
 
 /// Not written yet for this architecture.
 #[cfg(target_arch = "aarch64")]
-pub(crate) fn interrupted(
-    _: &UnwindRegs,
-    _: u64,
-    _: &mut impl FnMut(u64) -> Result<u64, ()>,
-) -> Option<Registers> {
-    None
+pub(crate) fn ends_handler(_: &UnwindRegs, _: u64, _: &mut impl FnMut(u64) -> Result<u64, ()>) -> bool {
+    false
 }

@@ -10,7 +10,7 @@ use framehop::{FrameAddress, Unwinder as _};
 /// How a walk ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WalkEnd {
-    /// At the function that starts the thread.
+    /// At the function that starts the thread, or at the one that the kernel calls for a signal.
     Complete,
     /// At [`FRAMES_MAX`].
     Truncated,
@@ -52,12 +52,11 @@ pub fn walk(
         slot = 0;
         frames += 1;
         let Some(frame) = FrameAddress::from_return_address(address) else { break WalkEnd::Incomplete };
-        if let Some(interrupted) = arch::interrupted(&regs, address, &mut read) {
+        // What a signal happened to interrupt has no part in what its handler does: with it, a handler would have as many
+        // stacks as there are instructions.
+        if arch::ends_handler(&regs, address, &mut read) {
             hash = mix(hash, address, 0);
-            regs = arch::unwind_regs(interrupted);
-            // No return address: it stands for itself, not for what is before it.
-            address = interrupted.ip.wrapping_add(1);
-            continue;
+            break WalkEnd::Complete;
         }
         let lookup = address - 1;
         let mut number = 0;

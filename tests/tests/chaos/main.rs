@@ -102,7 +102,6 @@ fn what_is_given_back_is_not_shown() {
 /// mode a program that keeps a processor busy is not judged before it is some minutes old (`make chaos` takes that long). A
 /// run that a busy machine disturbed may try again.
 #[test]
-#[ignore = "on a busy machine a watched handler can take longer than the period of its timer; `make chaos` runs this for longer"]
 fn what_is_planted_is_found() {
     let functions = planted();
     let runs = [Run::new(&["--aggressive"], 5, 12).planting()];
