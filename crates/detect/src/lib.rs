@@ -13,9 +13,11 @@ mod detector;
 mod dossier;
 mod finding;
 mod heap_growth;
+mod lost;
 mod resource;
 mod survivors;
 mod thinning;
+mod tracing;
 mod verdicts;
 mod words;
 
@@ -24,4 +26,5 @@ pub use detector::{Detector, Growing, Subject, Suspicion};
 pub use finding::{Evidence, Finding, Kind, Pattern};
 pub use heap_growth::HeapGrowth;
 pub use resource::{Handles, Listeners, Mappings, Processes, Threads, Timers};
+pub use tracing::Wanted;
 pub use verdicts::Verdicts;

@@ -11,6 +11,7 @@ mod lines;
 mod maps;
 mod numbers;
 mod ranges;
+mod references;
 mod sockets;
 mod stat;
 mod tasks;
@@ -25,6 +26,7 @@ pub use fdinfo::{EpollEntry, FdDetail, FdInfo, InotifyEntry, fd_info};
 pub use limits::open_files_limit;
 pub use maps::{SmapsRollup, executable, loaded_modules, mapping_count, process_mapping};
 pub use ranges::mapped_ranges;
+pub use references::{References, Target, Unscanned, references};
 pub use sockets::{Protocol, Socket, SocketState, SocketTable};
 pub use stat::{Identity, Stat};
 pub use tasks::{

@@ -89,6 +89,7 @@ pub(crate) fn by_weight(left: &ReportFinding, right: &ReportFinding) -> std::cmp
 fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
     let FindingInput { finding, stack, process } = source;
     let (pattern, kind) = (word(&finding.pattern), word(&finding.kind));
+    let identity = finding.kind.identity();
     let process = input.processes.get(*process);
     let clock_zero = process.map_or(0.0, |process| process.started_at);
     let at = |ns: u64| rounded(clock_zero + ns as f64 / 1e9, 3);
@@ -96,7 +97,7 @@ fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
     let confidence = rounded(finding.confidence.clamp(0.0, 1.0), 4);
     let cost = size_mb / MB_PER_GB * confidence * input.usd_per_gb_hour * HOURS_PER_MONTH;
     ReportFinding {
-        id: finding_id(&pattern, &kind, stack),
+        id: finding_id(&word(&identity.pattern()), &word(&identity), stack),
         location: location(stack),
         size_mb: rounded(size_mb, 3),
         size_mb_interval: [

@@ -11,6 +11,7 @@ mod outside;
 mod process;
 mod report_file;
 mod sites;
+mod tracer;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -19,7 +20,8 @@ use std::time::{Duration, Instant};
 
 use memguard_collect::{Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
 use memguard_detect::{
-    DetectConfig, Detector, Handles, HeapGrowth, Listeners, Mappings, Processes, Threads, Timers, Verdicts,
+    self as detect, DetectConfig, Detector, Handles, HeapGrowth, Listeners, Mappings, Processes, Threads,
+    Timers, Verdicts,
 };
 use memguard_segment::Capacities;
 use memguard_segment::control;
@@ -30,6 +32,7 @@ use governor::Governor;
 use outside::Outside;
 use process::{Costs, Watched};
 use sites::Sites;
+use tracer::{TracePace, Tracer};
 
 pub use report_file::{FILE_NAME, ReportFile};
 
@@ -165,7 +168,7 @@ impl Watch {
         self.unopened.extend(self.files.new_segments().into_iter().map(|path| (path, 0)));
         for (path, tries) in std::mem::take(&mut self.unopened) {
             let resources = ResourceReader::new(self.pace, self.redaction);
-            match Watched::open(&path, self.verdicts(), self.governor(), resources) {
+            match Watched::open(&path, self.verdicts(), self.governor(), self.tracer(), resources) {
                 Ok(process) => self.processes.push(process),
                 // Its process is just making it, or was killed while it did.
                 Err(_) if tries < OPEN_TRIES_MAX && !is_last => self.unopened.push((path, tries + 1)),
@@ -194,7 +197,10 @@ impl Watch {
         self.forget_unremarkable();
         self.forget_remarkable();
         self.looked = Some(Instant::now());
-        self.cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
+        let took = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
+        // Looks through memory keep a pace of their own.
+        let traced: Duration = self.processes.iter_mut().map(Watched::take_trace_cost).sum();
+        self.cost = took.saturating_sub(traced);
     }
 
     /// Processes without hooks that were not watched before.
@@ -209,8 +215,7 @@ impl Watch {
 
     /// Judges by the patterns that are switched on.
     fn verdicts(&self) -> Verdicts {
-        let all: [(&str, MakeDetector); 7] = [
-            ("leaks", || Box::new(HeapGrowth)),
+        let all: [(&str, MakeDetector); 6] = [
             ("handles", || Box::new(Handles)),
             ("timers", || Box::new(Timers)),
             ("threads", || Box::new(Threads)),
@@ -219,14 +224,24 @@ impl Watch {
             ("mappings", || Box::new(Mappings)),
         ];
         let is_on = |name| Pattern::named(name).is_some_and(|pattern| self.patterns.contains(pattern));
-        let chosen = all.iter().filter(|(name, _)| is_on(name)).map(|(_, make)| make());
-        Verdicts::with_detectors(self.config, chosen.collect())
+        let mut chosen: Vec<_> = all.iter().filter(|(name, _)| is_on(name)).map(|(_, make)| make()).collect();
+        // One detector for both: which of the two it is turns out on the way.
+        let of_heap = [("leaks", detect::Pattern::Leaks), ("caches", detect::Pattern::Caches)];
+        if of_heap.iter().any(|(name, _)| is_on(name)) {
+            chosen.push(Box::new(HeapGrowth));
+        }
+        let off = of_heap.iter().filter(|(name, _)| !is_on(name)).map(|(_, pattern)| *pattern);
+        Verdicts::with_detectors(self.config, chosen).without(off.collect())
     }
 
     /// Where everything is recorded there is nothing to govern.
     fn governor(&self) -> Option<Governor> {
         let budget = self.overhead_budget.filter(|_| self.sample_bytes != 0)?;
         Some(Governor::new(budget, self.sample_bytes))
+    }
+
+    fn tracer(&self) -> Tracer {
+        Tracer::new(if self.sample_bytes == 0 { TracePace::AUDIT } else { TracePace::GUARD })
     }
 
     /// A process that has executed another program goes on under its number with another segment: what the old program

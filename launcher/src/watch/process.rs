@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use memguard_collect::{Kernel, OpenError, ProcessReader, ResourceReader};
 use memguard_detect::{DetectConfig, Finding, Verdicts};
@@ -18,6 +19,7 @@ use memguard_symbolize::ModuleRef;
 use super::facts::unix_time_s;
 use super::governor::{Governor, Look};
 use super::sites::{ProcessSites, Sites};
+use super::tracer::Tracer;
 use crate::spawn::ProgramExit;
 
 /// How many looks a process is judged by that was over before the first.
@@ -45,6 +47,7 @@ pub struct Watched {
     facts: ProcessInput,
     costs: Costs,
     governor: Option<Governor>,
+    tracer: Option<Tracer>,
 }
 
 /// What watching the process costs, and how its heap grew.
@@ -85,10 +88,17 @@ impl Watched {
         path: &Path,
         verdicts: Verdicts,
         governor: Option<Governor>,
+        tracer: Tracer,
         resources: ResourceReader,
     ) -> Result<Self, OpenError> {
         let reader = ProcessReader::open(path)?;
-        Ok(Self { path: Some(path.to_owned()), governor, ..Self::observe(reader, verdicts, resources) })
+        let tracer = Some(tracer);
+        Ok(Self {
+            path: Some(path.to_owned()),
+            governor,
+            tracer,
+            ..Self::observe(reader, verdicts, resources)
+        })
     }
 
     /// A process without hooks.
@@ -109,6 +119,7 @@ impl Watched {
             facts: ProcessInput { observed, ..ProcessInput::default() },
             costs: Costs::default(),
             governor: None,
+            tracer: None,
         }
     }
 
@@ -208,6 +219,9 @@ impl Watched {
             self.look_at_resources(sites, kernel, &stat);
         }
         self.findings = self.verdicts.look(&self.model);
+        if !is_over {
+            self.trace(reading.at_ns);
+        }
         self.costs.heap_last_bytes = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
         if !self.known {
             self.costs.heap_start_bytes = self.costs.heap_last_bytes;
@@ -216,6 +230,26 @@ impl Watched {
         if is_over {
             self.retire();
         }
+    }
+
+    /// Looks for pointers to what is suspected, if it is time. The next look judges by what was found.
+    fn trace(&mut self, at_ns: u64) {
+        let (Some(tracer), Some(identity)) = (&mut self.tracer, self.identity) else { return };
+        if !tracer.is_due() {
+            return;
+        }
+        let session = self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
+        let is_ours = |path: &str| path.contains("/libmemguard") || Path::new(path).starts_with(session);
+        let wanted = self.verdicts.to_trace(&self.model);
+        let traces = tracer.look(identity.pid, wanted, &self.model, &is_ours);
+        if !traces.is_empty() {
+            self.model.absorb_traces(at_ns, traces);
+        }
+    }
+
+    /// CPU time that this has taken since it was last asked.
+    pub fn take_trace_cost(&mut self) -> Duration {
+        self.tracer.as_mut().map(Tracer::take_cost).unwrap_or_default()
     }
 
     /// The process was over before anybody looked: the looks that should have been are made up from its tables.
@@ -298,6 +332,7 @@ impl Watched {
         self.resources.forget();
         self.sites = ProcessSites::default();
         self.governor = None;
+        self.tracer = None;
         if let Some(path) = &self.path {
             // The directory may be gone; then so is the file.
             let _ = std::fs::remove_file(path);
