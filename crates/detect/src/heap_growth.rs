@@ -11,6 +11,7 @@ use crate::config::DetectConfig;
 use crate::detector::{Detector, Growing, Subject, Suspicion};
 use crate::finding::{Evidence, Kind};
 use crate::lost::{Reach, hides_pointers, old_enough_ns};
+use crate::shapes::shape;
 use crate::survivors::{Population, Rules, Survivors, born_between};
 use crate::thinning::{Thinning, mean_size_bytes};
 use crate::words;
@@ -56,7 +57,8 @@ impl Detector for HeapGrowth {
             let grown = growths.remove(&site.id()).zip(batch);
             let grown = grown
                 .and_then(|(survivors, batch)| Growth { site, survivors, reach }.suspicion(config, batch));
-            suspicions.extend(grown.or_else(|| forgotten(site, reach, config, now_ns)));
+            let grown = grown.or_else(|| forgotten(site, reach, config, now_ns));
+            suspicions.extend(grown.or_else(|| shape(site, &|| Batch::of(model), config, now_ns)));
         }
         suspicions
     }

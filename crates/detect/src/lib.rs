@@ -15,6 +15,7 @@ mod finding;
 mod heap_growth;
 mod lost;
 mod resource;
+mod shapes;
 mod survivors;
 mod thinning;
 mod tracing;

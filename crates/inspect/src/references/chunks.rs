@@ -19,6 +19,8 @@ const IS_MMAPPED: u64 = 2;
 const PAGE_BYTES: u64 = 4096;
 /// An arena's heap begins with its descriptions (`heap_info`, `malloc_state`), which are no longer than this.
 const PREFACE_BYTES_MAX: u64 = 0xC00;
+/// What a heap may grow by while it is looked at.
+const GROWN_BYTES_MAX: u64 = 64 << 20;
 /// How often a heap that changes meanwhile is walked.
 const TRIES: usize = 3;
 
@@ -84,10 +86,16 @@ impl<'a> Walk<'a> {
             .collect();
     }
 
-    /// The size of a chunk, if it can be one.
+    /// The size of a chunk, if it can be one. The last one may end farther out, at a page, if the heap has grown since its
+    /// area was listed; then it is cut.
     fn size_at(&self, at: u64, word: u64) -> Option<u64> {
         let size = word & !FLAGS;
-        let fits = (SIZE_MIN_BYTES..=self.area.end - at).contains(&size);
+        let left = self.area.end - at;
+        if size > left {
+            let has_grown = size - left <= GROWN_BYTES_MAX && (at + size).is_multiple_of(PAGE_BYTES);
+            return (has_grown && word & IS_MMAPPED == 0).then_some(left);
+        }
+        let fits = size >= SIZE_MIN_BYTES;
         let aligned = if word & IS_MMAPPED != 0 {
             at.is_multiple_of(PAGE_BYTES) && size.is_multiple_of(PAGE_BYTES)
         } else {
