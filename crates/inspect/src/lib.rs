@@ -28,7 +28,7 @@ pub use maps::{SmapsRollup, executable, loaded_modules, mapping_count, process_m
 pub use ranges::mapped_ranges;
 pub use references::{References, Target, Unscanned, references};
 pub use sockets::{Protocol, Socket, SocketState, SocketTable};
-pub use stat::{Identity, Stat};
+pub use stat::{Identity, Stat, processor_wait_ns};
 pub use tasks::{
     ChildEntry, ThreadEntry, child, child_pids, children, thread_count, thread_ids, thread_name, threads,
 };

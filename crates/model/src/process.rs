@@ -113,8 +113,8 @@ impl ProcessModel {
         });
     }
 
-    /// Tells the CPU time the process has used so far (user and system); call it before
-    /// [`ProcessModel::absorb`]. Optional: it lets detectors tell a batch program at work from a service.
+    /// Tells the CPU time the process has used so far (user and system), or would have used had a processor been free; call
+    /// it before [`ProcessModel::absorb`]. Optional: it lets detectors tell a batch program at work from a service.
     pub fn absorb_cpu(&mut self, cpu_ns: u64) {
         self.cpu_ns = Some(cpu_ns);
     }

@@ -1,6 +1,7 @@
 //! Report: from facts to the document.
 //! In: [`ReportInput`]. Out: [`Report`], its findings in order of what they cost. Pure.
 
+use memguard_detect::Kind;
 use memguard_symbolize as symbolize;
 use serde::Serialize;
 
@@ -10,6 +11,7 @@ use crate::document::{
 };
 use crate::identity::{finding_id, stamp};
 use crate::input::{FindingInput, MemoryInput, OverheadInput, ProcessInput, ReportInput};
+use crate::keyed::goes_into_a_keyed_store;
 use crate::location::location;
 use crate::units::{BYTES_PER_MB, HOURS_PER_MONTH, MB_PER_GB, rounded};
 
@@ -88,7 +90,8 @@ pub(crate) fn by_weight(left: &ReportFinding, right: &ReportFinding) -> std::cmp
 
 fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
     let FindingInput { finding, stack, process } = source;
-    let (pattern, kind) = (word(&finding.pattern), word(&finding.kind));
+    let kind = kind(finding.kind, stack);
+    let (pattern, kind) = (word(&kind.pattern()), word(&kind));
     let identity = finding.kind.identity();
     let process = input.processes.get(*process);
     let clock_zero = process.map_or(0.0, |process| process.started_at);
@@ -120,6 +123,14 @@ fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
         cleanup: Cleanup::default(),
         pattern,
         kind,
+    }
+}
+
+/// The kind that names on the stack make of it.
+fn kind(kind: Kind, stack: &[symbolize::Frame]) -> Kind {
+    match kind {
+        Kind::CacheUnbounded if !goes_into_a_keyed_store(stack) => Kind::HeapGrowth,
+        kind => kind,
     }
 }
 

@@ -16,6 +16,7 @@ mod filter;
 mod identity;
 mod input;
 mod json;
+mod keyed;
 mod location;
 mod loss;
 mod merge;

@@ -10,6 +10,7 @@ mod governor;
 mod outside;
 mod process;
 mod report_file;
+mod shown;
 mod sites;
 mod tracer;
 

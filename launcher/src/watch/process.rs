@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use memguard_collect::{Kernel, OpenError, ProcessReader, ResourceReader};
 use memguard_detect::{DetectConfig, Finding, Verdicts};
-use memguard_inspect::{Identity, Stat, monotonic_ns};
+use memguard_inspect::{Identity, Stat, monotonic_ns, processor_wait_ns};
 use memguard_model::{ProcessModel, Reading, StackId};
 use memguard_report::{Exit, Fate, ProcessInput, StackCounts};
 use memguard_symbolize::ModuleRef;
 
 use super::facts::unix_time_s;
 use super::governor::{Governor, Look};
+use super::shown::Shown;
 use super::sites::{ProcessSites, Sites};
 use super::tracer::Tracer;
 use crate::spawn::ProgramExit;
@@ -48,6 +49,10 @@ pub struct Watched {
     costs: Costs,
     governor: Option<Governor>,
     tracer: Option<Tracer>,
+    /// Time that it waited for a processor, in ns.
+    wait_ns: u64,
+    /// What was shown lately.
+    shown: Shown,
 }
 
 /// What watching the process costs, and how its heap grew.
@@ -120,6 +125,8 @@ impl Watched {
             costs: Costs::default(),
             governor: None,
             tracer: None,
+            wait_ns: 0,
+            shown: Shown::default(),
         }
     }
 
@@ -208,8 +215,11 @@ impl Watched {
                 }
             }
         }
+        if let Some(stat) = stat {
+            self.wait_ns = processor_wait_ns(stat.identity.pid).unwrap_or(self.wait_ns);
+        }
         if self.costs.cpu_ns != 0 {
-            self.model.absorb_cpu(self.costs.cpu_ns);
+            self.model.absorb_cpu(self.costs.cpu_ns + self.wait_ns);
         }
         if is_over && !self.known {
             self.replay(&reading);
@@ -219,7 +229,10 @@ impl Watched {
             self.look_at_resources(sites, kernel, &stat);
         }
         self.findings = self.verdicts.look(&self.model);
-        if !is_over {
+        if is_over {
+            self.findings.extend(self.shown.given_back_at_end(&self.findings, &self.model));
+        } else {
+            self.shown.add(reading.at_ns, &self.findings);
             self.trace(reading.at_ns);
         }
         self.costs.heap_last_bytes = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
@@ -333,6 +346,7 @@ impl Watched {
         self.sites = ProcessSites::default();
         self.governor = None;
         self.tracer = None;
+        self.shown = Shown::default();
         if let Some(path) = &self.path {
             // The directory may be gone; then so is the file.
             let _ = std::fs::remove_file(path);
