@@ -2,10 +2,10 @@
 //! In: built by the detectors. Out: given to `report`, which adds symbols and cost.
 
 use memguard_model::{SiteId, StackId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The family of resource misuse (DESIGN section 6); what configuration switches on and off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pattern {
     /// Memory that is never given back.
@@ -25,11 +25,14 @@ pub enum Pattern {
 }
 
 /// The finer kind within a [`Pattern`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Live heap bytes of a site grow steadily and nothing born there after start-up is ever freed.
     HeapGrowth,
+    /// What a library's function handed out is never given back to the library. Detectors see growth of the heap; a
+    /// fingerprint tells whose function it was.
+    ApiResultNotFreed,
     /// Files of a place stay open.
     FileNotClosed,
     /// Most files of a place are closed soon, some never: a path that forgets them.
@@ -88,7 +91,7 @@ impl Kind {
     /// The family it belongs to.
     pub const fn pattern(self) -> Pattern {
         match self {
-            Self::HeapGrowth => Pattern::Leaks,
+            Self::HeapGrowth | Self::ApiResultNotFreed => Pattern::Leaks,
             Self::FileNotClosed
             | Self::FileErrorPath
             | Self::StreamNotClosed
