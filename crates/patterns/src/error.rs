@@ -107,7 +107,9 @@ pub enum Problem {
     #[error("example {0} is not matched by the signature: correct one of them")]
     ExampleNotMatched(usize),
     /// An example that it matches at another place.
-    #[error("example {number} has its place in '{found}', not in '{expected}': correct location, library or frames")]
+    #[error(
+        "example {number} has its place in '{found}', not in '{expected}': correct location, library or frames"
+    )]
     ExampleElsewhere {
         /// Its number, from 1.
         number: usize,

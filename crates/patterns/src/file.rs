@@ -84,7 +84,9 @@ pub fn parse(text: &str, path: &Path, earlier: &[Fingerprint]) -> Result<Vec<Fin
     let document = DeTable::parse(text)
         .map_err(|error| at(start(&error), None, Problem::Syntax(one_line(error.message()))))?;
     let mut found: Vec<Fingerprint> = Vec::new();
-    for (offset, entry) in entries(document.into_inner()).map_err(|(offset, problem)| at(Some(offset), None, problem))? {
+    for (offset, entry) in
+        entries(document.into_inner()).map_err(|(offset, problem)| at(Some(offset), None, problem))?
+    {
         let name = name(&entry);
         let form = Form::deserialize(ValueDeserializer::from(entry));
         let form = form.map_err(|error| {
@@ -105,13 +107,18 @@ fn entries(document: DeTable<'_>) -> Result<Vec<(usize, Spanned<DeValue<'_>>)>, 
     let mut entries = Vec::new();
     for (key, value) in document {
         let offset = key.span().start;
-        let unknown = || Problem::Form(format!("unknown key '{}'; a file holds [[fingerprint]] entries", key.get_ref()));
+        let unknown = || {
+            Problem::Form(format!("unknown key '{}'; a file holds [[fingerprint]] entries", key.get_ref()))
+        };
         match value.into_inner() {
             DeValue::Array(items) if key.get_ref() == TABLE => {
                 entries.extend(items.into_iter().map(|item| (item.span().start, item)));
             }
             DeValue::Table(_) if key.get_ref() == TABLE => {
-                return Err((offset, Problem::Form("write [[fingerprint]] instead of [fingerprint]".to_owned())));
+                return Err((
+                    offset,
+                    Problem::Form("write [[fingerprint]] instead of [fingerprint]".to_owned()),
+                ));
             }
             _ => return Err((offset, unknown())),
         }
@@ -126,11 +133,7 @@ fn name(entry: &Spanned<DeValue<'_>>) -> Option<String> {
     entry.get_ref().as_table()?.get("name")?.get_ref().as_str().map(str::to_owned)
 }
 
-fn fingerprint(
-    form: Form,
-    path: &Path,
-    earlier: &[Fingerprint],
-) -> Result<Fingerprint, Problem> {
+fn fingerprint(form: Form, path: &Path, earlier: &[Fingerprint]) -> Result<Fingerprint, Problem> {
     if !is_name(&form.name) {
         return Err(Problem::Name);
     }
@@ -183,8 +186,10 @@ fn fingerprint(
 
 fn base<'a>(wanted: &str, earlier: &'a [Fingerprint]) -> Result<&'a Fingerprint, Problem> {
     let known = earlier.iter().map(|fingerprint| fingerprint.name.as_str());
-    let unknown =
-        || Problem::RefinesUnknown { found: wanted.to_owned(), nearest: crate::error::nearest(wanted, known) };
+    let unknown = || Problem::RefinesUnknown {
+        found: wanted.to_owned(),
+        nearest: crate::error::nearest(wanted, known),
+    };
     let base = by_name(earlier, wanted).ok_or_else(unknown)?;
     match base.refines {
         Some(_) => Err(Problem::RefinesRefined(wanted.to_owned())),
@@ -203,7 +208,8 @@ fn signature(form: &Form, base: Option<&Fingerprint>) -> Result<Signature, Probl
         ([], Some(base)) => Ok(base.clone()),
         (texts, _) => texts.iter().map(|text| whole(key, text)).collect::<Result<Vec<_>, _>>(),
     };
-    let (modules, functions) = form.library.as_ref().map_or((&[][..], &[][..]), |l| (&l.modules, &l.functions));
+    let (modules, functions) =
+        form.library.as_ref().map_or((&[][..], &[][..]), |l| (&l.modules, &l.functions));
     let pattern = form.pattern.or(base.map(|base| base.pattern)).or(form.kinds.as_ref().and_then(|kinds| {
         // One kind is enough to tell.
         kinds.first().map(|kind| kind.pattern())
@@ -231,15 +237,16 @@ fn signature(form: &Form, base: Option<&Fingerprint>) -> Result<Signature, Probl
 fn whole(key: &'static str, text: &str) -> Result<Regex, Problem> {
     let wrong = |why: String| Problem::Regex { key, regex: text.to_owned(), why };
     // By itself first: a bracket too many would fit into ours.
-    let alone = RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build();
-    alone.map_err(|error| wrong(last_line(&error.to_string())))?;
+    regex_syntax::parse(text).map_err(|error| wrong(last_line(&error.to_string())))?;
     let whole = RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX_BYTES_MAX).build();
     whole.map_err(|error| wrong(last_line(&error.to_string())))
 }
 
 fn check_kinds(signature: &Signature, becomes: Option<Kind>) -> Result<(), Problem> {
     let kinds = signature.kinds.iter().map(|kind| ("kinds", *kind));
-    let foreign = kinds.chain(becomes.map(|kind| ("becomes", kind))).find(|(_, kind)| kind.pattern() != signature.pattern);
+    let foreign = kinds
+        .chain(becomes.map(|kind| ("becomes", kind)))
+        .find(|(_, kind)| kind.pattern() != signature.pattern);
     let Some((key, kind)) = foreign else { return Ok(()) };
     Err(Problem::ForeignKind {
         key,
@@ -274,7 +281,10 @@ fn last_line(text: &str) -> String {
 
 /// What the parser calls by the names of its own language.
 fn in_our_words(message: &str) -> String {
-    one_line(message).replace("unknown field", "unknown key").replace("missing field", "missing key").replace("unknown variant", "unknown value")
+    one_line(message)
+        .replace("unknown field", "unknown key")
+        .replace("missing field", "missing key")
+        .replace("unknown variant", "unknown value")
 }
 
 fn line(text: &str, offset: usize) -> usize {

@@ -126,10 +126,22 @@ mod tests {
             ("app::serve::{{closure}}", "app::serve::{closure#3}", "app::serve"),
             ("app::serve::{closure#0}", "app::serve::{closure#12}", "app::serve::{shim#0}"),
             ("app::read::h0123456789abcdef", "app::read::hfedcba9876543210", "app::read::hello"),
-            ("<app::Order as core::clone::Clone>::clone", "<app::Order as core::clone::Clone>::clone", "<app::Item as core::clone::Clone>::clone"),
-            ("<app::Pool<u8> as app::Take>::take", "<app::Pool<[u8; 4]> as app::Take>::take", "<app::Cool<u8> as app::Take>::take"),
+            (
+                "<app::Order as core::clone::Clone>::clone",
+                "<app::Order as core::clone::Clone>::clone",
+                "<app::Item as core::clone::Clone>::clone",
+            ),
+            (
+                "<app::Pool<u8> as app::Take>::take",
+                "<app::Pool<[u8; 4]> as app::Take>::take",
+                "<app::Cool<u8> as app::Take>::take",
+            ),
             ("app::run::<f64>", "app::run::<i32>", "app::run"),
-            ("main::{lambda(int)#1}::operator()", "main::{lambda(int)#2}::operator()", "main::{lambda(int)#1}::operator[]"),
+            (
+                "main::{lambda(int)#1}::operator()",
+                "main::{lambda(int)#2}::operator()",
+                "main::{lambda(int)#1}::operator[]",
+            ),
             ("Row::operator<", "Row::operator<", "Row::operator<<"),
             ("Row::operator->", "Row::operator->", "Row::operator-"),
             ("run(int)::$_0", "run(int)::$_7", "run(int)::$_"),
@@ -148,7 +160,21 @@ mod tests {
     /// Goal: whatever a binary calls its functions, it is an expression that matches that name. Method: odd names.
     #[test]
     fn odd_names_are_taken_literally() {
-        for name in ["", "a<b", "<<<", ">", "operator", "operator<", "x#", "$_", "a.b.c", "é::ß<ü>", "{closure#}", "a\nb", "-><"] {
+        for name in [
+            "",
+            "a<b",
+            "<<<",
+            ">",
+            "operator",
+            "operator<",
+            "x#",
+            "$_",
+            "a.b.c",
+            "é::ß<ü>",
+            "{closure#}",
+            "a\nb",
+            "-><",
+        ] {
             let expression = format!("^(?:{})$", generalised(name));
             assert!(Regex::new(&expression).expect(&expression).is_match(name), "{expression} for {name}");
         }

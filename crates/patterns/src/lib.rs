@@ -35,5 +35,6 @@ pub use file::{is_name, parse};
 pub use fingerprint::{Fingerprint, Prevalence};
 pub use generalise::generalised;
 pub use learn::{Lesson, learn};
-pub use library::{Library, Recognised};
+pub use library::{Library, Recognised, word};
+pub use regex::Regex;
 pub use signature::{Match, Signature};

@@ -54,7 +54,7 @@ impl Library {
         for folder in folders {
             for path in files(folder)? {
                 let text = read(&path)?;
-                for fingerprint in parse(&text, &path, &BUILT_IN)? {
+                for fingerprint in Self::parse(&text, &path)? {
                     if let Some(first) = own.get(&fingerprint.name) {
                         let problem = Problem::Duplicate(first.file.clone());
                         return Err(LoadError { path, line: None, name: Some(fingerprint.name), problem });
@@ -69,6 +69,14 @@ impl Library {
     fn iter(&self) -> impl Iterator<Item = &Fingerprint> {
         let stays = |fingerprint: &&Fingerprint| by_name(&self.own, &fingerprint.name).is_none();
         self.own.iter().chain(BUILT_IN.iter().filter(stays))
+    }
+
+    /// What a file of the user's own with this text holds.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn parse(text: &str, path: &Path) -> Result<Vec<Fingerprint>, LoadError> {
+        parse(text, path, &BUILT_IN)
     }
 
     /// All of them, by name.
@@ -108,7 +116,7 @@ pub(crate) fn by_name<'a>(list: &'a [Fingerprint], name: &str) -> Option<&'a Fin
 }
 
 /// The word that stands for a pattern or kind in files and reports.
-pub(crate) fn word(value: &impl Serialize) -> String {
+pub fn word(value: &impl Serialize) -> String {
     // The form of the value alone: no table, no quotes.
     toml::Value::try_from(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

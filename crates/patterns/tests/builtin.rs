@@ -128,7 +128,11 @@ fn plain_allocations_have_no_name() {
         &["g_malloc @ libglib-2.0.so.0", "keep @ server", "main @ server"],
         &["operator new @ libstdc++.so.6", "app::Store::put @ server", "main @ server"],
         &["stranger_new @ libstranger.so", "keep @ server"],
-        &["_PyObject_Malloc @ python3.11", "PyDict_SetItem @ python3.11", "_PyEval_EvalFrameDefault @ python3.11"],
+        &[
+            "_PyObject_Malloc @ python3.11",
+            "PyDict_SetItem @ python3.11",
+            "_PyEval_EvalFrameDefault @ python3.11",
+        ],
     ] {
         assert_eq!(recognised(Kind::HeapGrowth, lines), None, "{lines:?}");
     }
