@@ -10,6 +10,8 @@ mod config;
 mod demo;
 mod doctor;
 mod errors;
+mod learn;
+mod patterns;
 mod peers;
 mod program;
 mod run;
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
         }
         Command::Demo(demo) => return demo::demo(&demo).unwrap_or_else(|error| errors::run_failed(&error)),
         Command::Report(report) => store(&report.place).and_then(|store| show::report(&store, &report)),
+        Command::Patterns(asked) => patterns::patterns(&asked),
+        Command::Learn(asked) => store(&asked.place).and_then(|store| learn::learn(&store, &asked)),
         Command::List(list) => store(&list.place).and_then(|store| show::list(&store)),
         Command::Clean(clean) => self::clean(&clean),
         Command::Collect(asked) => {

@@ -34,7 +34,11 @@ pub fn report(store: &Store, asked: &args::Report) -> Result<()> {
     }
 }
 
-fn read(session: &Session) -> Result<Report> {
+/// The report of a session.
+///
+/// # Errors
+/// If there is none, or it is damaged.
+pub fn read(session: &Session) -> Result<Report> {
     let id = &session.record().id;
     let path = session.dir().join(watch::FILE_NAME);
     let bytes = match std::fs::read(&path) {
@@ -52,7 +56,10 @@ fn write_file(path: &Path, text: &str) -> Result<()> {
 }
 
 /// A reader that stops reading (`memguard report | head`) is no error.
-fn print(text: &str) -> Result<()> {
+///
+/// # Errors
+/// If the standard output cannot be written to.
+pub fn print(text: &str) -> Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to the standard output"),
@@ -100,7 +107,8 @@ pub fn list(store: &Store) -> Result<()> {
     print(&table(&["SESSION", "STATE", "FOUND", "COMMAND"], &rows))
 }
 
-fn table(head: &[&str; 4], rows: &[[String; 4]]) -> String {
+/// Text in columns; the last may hold anything.
+pub fn table(head: &[&str; 4], rows: &[[String; 4]]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.max().unwrap_or(0).max(head[column].len())

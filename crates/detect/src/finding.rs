@@ -2,10 +2,10 @@
 //! In: built by the detectors. Out: given to `report`, which adds symbols and cost.
 
 use memguard_model::{SiteId, StackId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The family of resource misuse (DESIGN section 6); what configuration switches on and off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pattern {
     /// Memory that is never given back.
@@ -27,7 +27,7 @@ pub enum Pattern {
 }
 
 /// The finer kind within a [`Pattern`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Live heap bytes of a site grow steadily and nothing born there after start-up is ever freed.
@@ -36,7 +36,8 @@ pub enum Kind {
     HeapUnreachable,
     /// Most objects of a place are freed, some never: a path that forgets them.
     HeapErrorPath,
-    /// What a library's function gave is never handed back to the library.
+    /// What a library's function handed out is never given back to the library. Detectors see growth of the heap; a
+    /// fingerprint tells whose function it was.
     ApiResultNotFreed,
     /// The program still knows the objects, adds to them and takes none out.
     CacheUnbounded,

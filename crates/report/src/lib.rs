@@ -29,8 +29,8 @@ mod units;
 
 pub use assemble::assemble;
 pub use document::{
-    Cleanup, Counted, Evidence, Exit, Explained, Fate, FrameRole, Memory, Overhead, Process, Report,
-    ReportFinding, RssMb, SCHEMA, Session, StackCounts, StackFrame,
+    Cleanup, Counted, Evidence, Exit, Explained, Fate, Fingerprint, FrameRole, Memory, Overhead, Prevalence,
+    Process, Report, ReportFinding, RssMb, SCHEMA, Session, StackCounts, StackFrame,
 };
 pub use filter::{MIN_CONFIDENCE_DEFAULT, filter};
 pub use identity::{finding_id, stamp};
@@ -41,6 +41,7 @@ pub use input::{
 pub use json::render_json;
 pub use location::location;
 pub use merge::merge;
+pub use paragraph::Page;
 pub use read::{ReadError, read_report};
 pub use summary::{SummaryOptions, render_summary};
-pub use text::{TextOptions, render_text};
+pub use text::{PLAIN, QUIET, STRONG, TextOptions, render_text};

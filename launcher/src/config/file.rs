@@ -55,7 +55,8 @@ fn assignment(
         let nearest = nearest(name, known.iter().map(String::as_str));
         return Err(ConfigError::UnknownKey { origin, found: name.to_owned(), nearest });
     };
-    let Some(mut value) = scalar_text(value.get_ref()) else {
+    let joint = if key.name == "patterns_dir" { ":" } else { "," };
+    let Some(mut value) = scalar_text(value.get_ref(), joint) else {
         let found = value.get_ref().type_str().to_owned();
         return Err(ConfigError::BadValue {
             origin,
@@ -67,6 +68,11 @@ fn assignment(
     if key.name == "dir" && !value.is_empty() {
         let folder = path.parent().unwrap_or(Path::new("")).join(&value);
         value = folder.to_string_lossy().into_owned();
+    }
+    if key.name == "patterns_dir" {
+        let parts = value.split(':').filter(|part| !part.is_empty());
+        let folders = parts.map(|part| path.parent().unwrap_or(Path::new("")).join(part));
+        value = folders.map(|folder| folder.to_string_lossy().into_owned()).collect::<Vec<_>>().join(":");
     }
     Ok(Assignment { key, pattern, text: value, origin })
 }
@@ -91,8 +97,8 @@ fn known_names() -> Vec<String> {
     names.collect()
 }
 
-/// The text of a value as it would be written in the environment; lists become `a,b`.
-fn scalar_text(value: &DeValue<'_>) -> Option<String> {
+/// The text of a value as it would be written in the environment; lists become one text, their parts joined.
+fn scalar_text(value: &DeValue<'_>, joint: &str) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(integer) => {
@@ -103,7 +109,7 @@ fn scalar_text(value: &DeValue<'_>) -> Option<String> {
         DeValue::Boolean(switch) => Some(switch.to_string()),
         DeValue::Array(items) => {
             let names: Option<Vec<_>> = items.iter().map(|item| item.get_ref().as_str()).collect();
-            Some(names?.join(","))
+            Some(names?.join(joint))
         }
         DeValue::Datetime(_) | DeValue::Table(_) => None,
     }
@@ -150,6 +156,15 @@ mod tests {
         assert!(message("auto_cleanup.handle = true").contains("did you mean 'auto_cleanup.handles'?"));
         let off = "auto_cleanup.handles = false\nauto_cleanup.leaks = false\ntelemetry.enabled = false";
         assert_eq!(parse(off, Path::new("m.toml")).expect("known keys").len(), 3);
+    }
+
+    #[test]
+    fn relative_folders_of_fingerprints_are_relative_to_the_file() {
+        for text in ["patterns_dir = \"a:/b\"", "patterns_dir = [\"a\", \"/b\"]"] {
+            let found = parse(text, Path::new("/etc/memguard/m.toml")).expect("known key");
+            assert_eq!(found[0].text, "/etc/memguard/a:/b");
+        }
+        assert!(message("patterns_dir = \"\"").contains("expected a folder, or several with colons between"));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub enum Kind {
     PatternSwitchUnavailable { why: &'static str },
     /// A folder.
     Folder { set: fn(&mut Settings, PathBuf) },
+    /// Folders, with colons between.
+    Folders { set: fn(&mut Settings, Vec<PathBuf>) },
     /// An address.
     Address { set: fn(&mut Settings, String) },
 }
@@ -91,6 +93,12 @@ impl Kind {
                 }
             }
             Self::Folder { set } if !text.is_empty() => set(to, PathBuf::from(text)),
+            Self::Folders { set } => {
+                let parts = text.split(':').filter(|part| !part.is_empty());
+                // Whoever reads them may have gone elsewhere by then.
+                let folders: Option<Vec<_>> = parts.map(|part| std::path::absolute(part).ok()).collect();
+                set(to, folders.filter(|folders| !folders.is_empty()).ok_or(INVALID)?);
+            }
             Self::Address { set } if !text.is_empty() => set(to, text.to_owned()),
             Self::Folder { .. } | Self::Address { .. } => return Err(INVALID),
         }
@@ -133,6 +141,7 @@ impl Kind {
                     .to_owned()
             }
             Self::Folder { .. } => "a folder".to_owned(),
+            Self::Folders { .. } => "a folder, or several with colons between".to_owned(),
             Self::Address { .. } => "an address".to_owned(),
         }
     }

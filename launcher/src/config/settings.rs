@@ -38,6 +38,9 @@ pub struct Settings {
     pub live_objects: u64,
     /// Price of one gigabyte of memory over one hour, US dollars.
     pub usd_per_gb_hour: f64,
+    /// Folders of the user's own fingerprints.
+    #[serde(default)]
+    pub patterns_dir: Vec<PathBuf>,
     /// Where findings would be sent; nothing is sent in this version.
     pub telemetry_endpoint: Option<String>,
     /// The folder of the sessions, where one was chosen.

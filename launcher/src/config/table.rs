@@ -91,6 +91,15 @@ pub const KEYS: &[Key] = &[
         help: "Leak patterns to look for",
     },
     Key {
+        name: "patterns_dir",
+        option: Some("patterns-dir"),
+        value_name: "DIR",
+        kind: Kind::Folders { set: |to, folders| to.patterns_dir = folders },
+        default: "",
+        aggressive: "",
+        help: "Folders with fingerprints of your own, *.toml as in docs/patterns.md, beside the built-in ones",
+    },
+    Key {
         name: "auto_cleanup.<pattern>",
         option: Some("auto-cleanup"),
         value_name: "NAMES",
