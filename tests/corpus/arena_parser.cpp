@@ -42,5 +42,5 @@ int main(int argc, char **argv) {
         arena.reset();
         service_work();
     }
-    return service_end(0, arena.blocks());
+    service_end(0, arena.blocks(), 0);
 }

@@ -42,5 +42,5 @@ int main(int argc, char **argv) {
             append_entry(account, amount);
         }
     }
-    return service_end(trail_length, 0);
+    service_end(trail_length, 0, 0);
 }

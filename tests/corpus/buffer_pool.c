@@ -57,5 +57,5 @@ int main(int argc, char **argv) {
         }
         service_work();
     }
-    return service_end(0, made);
+    service_end(0, made, 0);
 }

@@ -32,5 +32,5 @@ int main(int argc, char **argv) {
         }
         service_work();
     }
-    return service_end(0, collected);
+    service_end(0, collected, 0);
 }

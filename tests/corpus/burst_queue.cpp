@@ -30,5 +30,5 @@ int main(int argc, char **argv) {
         }
         service_work();
     }
-    return service_end(0, queue.size());
+    service_end(0, queue.size(), 0);
 }

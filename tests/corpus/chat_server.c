@@ -59,5 +59,5 @@ int main(int argc, char **argv) {
     }
     pthread_join(clients, NULL);
     close(listener);
-    return service_end(lost, 0);
+    service_end(lost, 0, 0);
 }

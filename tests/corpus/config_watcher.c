@@ -36,5 +36,5 @@ int main(int argc, char **argv) {
         rmdir(folder);
     }
     rmdir(root);
-    return service_end(lost, 0);
+    service_end(lost, 0, 0);
 }

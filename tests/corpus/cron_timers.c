@@ -34,5 +34,5 @@ int main(int argc, char **argv) {
         run_job(service_uniform() < 0.3);
         service_work();
     }
-    return service_end(lost, 0);
+    service_end(lost, 0, 0);
 }

@@ -30,5 +30,5 @@ int main(int argc, char **argv) {
         pending[at] = set_deadline(5);
         service_work();
     }
-    return service_end(0, position < PENDING ? position : PENDING);
+    service_end(0, position < PENDING ? position : PENDING, 0);
 }

@@ -32,5 +32,5 @@ int main(int argc, char **argv) {
         sum += digest(upload, length);
         free(upload);
     }
-    return service_end(lost, 0) + (sum == 0);
+    service_end(lost, 0, sum == 0);
 }

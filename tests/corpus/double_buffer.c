@@ -44,5 +44,5 @@ int main(int argc, char **argv) {
             swapped = service_now();
         }
     }
-    return service_end(0, in_front + in_back);
+    service_end(0, in_front + in_back, 0);
 }

@@ -41,5 +41,5 @@ int main(int argc, char **argv) {
         sum += bus.publish(service.requests);
         bus.unsubscribe(service.requests); // the bug
     }
-    return service_end(bus.size(), 0) + (sum == 0);
+    service_end(bus.size(), 0, sum == 0);
 }

@@ -40,5 +40,5 @@ int main(int argc, char **argv) {
         sum += service_progress() < 0.4 ? ranker.rank_old(size) : ranker.rank_new(size);
         service_work();
     }
-    return service_end(ranker.kept(), 0) + (sum < 1);
+    service_end(ranker.kept(), 0, sum < 1);
 }

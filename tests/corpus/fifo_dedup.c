@@ -39,5 +39,5 @@ int main(int argc, char **argv) {
         service_work();
     }
     fprintf(stderr, "%lu duplicates\n", duplicates);
-    return service_end(0, position < WINDOW ? position : WINDOW);
+    service_end(0, position < WINDOW ? position : WINDOW, 0);
 }

@@ -75,5 +75,5 @@ int main(int argc, char **argv) {
     }
     unsigned long resident = resident_pages();
     fprintf(stderr, "%lu KiB resident, %lu KiB live\n", resident * 4, live >> 10);
-    return service_end(resident * 4096 > 2 * live ? resident - live / 4096 : 0, count);
+    service_end(resident * 4096 > 2 * live ? resident - live / 4096 : 0, count, 0);
 }

@@ -32,5 +32,5 @@ int main(int argc, char **argv) {
         }
         service_work();
     }
-    return service_end(0, running.size());
+    service_end(0, running.size(), 0);
 }

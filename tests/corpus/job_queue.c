@@ -20,7 +20,6 @@ struct job {
 
 static struct job *first, **last = &first;
 static unsigned long waiting;
-static int over;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
 
@@ -40,12 +39,8 @@ static void *work(void *unused) {
     (void)unused;
     for (;;) {
         pthread_mutex_lock(&lock);
-        while (first == NULL && !over) {
+        while (first == NULL) {
             pthread_cond_wait(&more, &lock);
-        }
-        if (over) {
-            pthread_mutex_unlock(&lock);
-            return NULL;
         }
         struct job *job = first;
         first = job->next;
@@ -57,6 +52,7 @@ static void *work(void *unused) {
         service_sleep(WORK_S);
         free(job);
     }
+    return NULL;
 }
 
 int main(int argc, char **argv) {
@@ -69,9 +65,6 @@ int main(int argc, char **argv) {
     }
     pthread_mutex_lock(&lock);
     unsigned long backlog = waiting;
-    over = 1;
-    pthread_cond_broadcast(&more);
     pthread_mutex_unlock(&lock);
-    pthread_join(worker, NULL);
-    return service_end(backlog > 30 ? backlog : 0, backlog > 30 ? 0 : backlog);
+    service_end(backlog > 30 ? backlog : 0, backlog > 30 ? 0 : backlog, 0);
 }

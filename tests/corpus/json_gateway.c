@@ -94,5 +94,5 @@ int main(int argc, char **argv) {
         free(text);
     }
     fprintf(stderr, "%lu refused\n", refused);
-    return service_end(living, 0);
+    service_end(living, 0, 0);
 }

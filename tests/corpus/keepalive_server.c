@@ -58,5 +58,5 @@ int main(int argc, char **argv) {
         }
         service_work();
     }
-    return service_end(0, open_now);
+    service_end(0, open_now, 0);
 }

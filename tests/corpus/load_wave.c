@@ -40,5 +40,5 @@ int main(int argc, char **argv) {
         }
         service_work();
     }
-    return service_end(0, playing);
+    service_end(0, playing, 0);
 }

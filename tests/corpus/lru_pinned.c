@@ -83,5 +83,5 @@ int main(int argc, char **argv) {
         evict();
         service_work();
     }
-    return service_end(stuck, unpinned);
+    service_end(stuck, unpinned, 0);
 }

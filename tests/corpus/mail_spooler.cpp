@@ -24,18 +24,13 @@ public:
     }
     std::unique_ptr<Mail> take() {
         std::unique_lock<std::mutex> held(lock_);
-        more_.wait(held, [this] { return over_ || !mails_.empty(); });
-        if (over_) {
-            return nullptr;
-        }
+        more_.wait(held, [this] { return !mails_.empty(); });
         auto mail = std::move(mails_.front());
         mails_.pop_front();
         return mail;
     }
-    size_t close() {
+    size_t waiting() {
         std::lock_guard<std::mutex> held(lock_);
-        over_ = true;
-        more_.notify_all();
         return mails_.size();
     }
 
@@ -43,7 +38,6 @@ private:
     std::mutex lock_;
     std::condition_variable more_;
     std::deque<std::unique_ptr<Mail>> mails_;
-    bool over_ = false;
 };
 
 int main(int argc, char **argv) {
@@ -65,7 +59,5 @@ int main(int argc, char **argv) {
         spool.enqueue();
     }
     second.join();
-    size_t waiting = spool.close();
-    delivery.join();
-    return service_end(waiting, 0);
+    service_end(spool.waiting(), 0, 0);
 }

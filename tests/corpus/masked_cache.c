@@ -47,5 +47,5 @@ int main(int argc, char **argv) {
             shrink_cache();
         }
     }
-    return service_end(records, cached);
+    service_end(records, cached, 0);
 }

@@ -31,5 +31,5 @@ int main(int argc, char **argv) {
         service_work();
     }
     fprintf(stderr, "%lu\n", sum);
-    return service_end(forgotten, 0);
+    service_end(forgotten, 0, 0);
 }

@@ -47,5 +47,5 @@ int main(int argc, char **argv) {
     while (service_next()) {
         cache.store((service_uniform() < 0.1 ? "Image-" : "image-") + std::to_string(service.requests));
     }
-    return service_end(cache.stuck(), cache.size() - cache.stuck());
+    service_end(cache.stuck(), cache.size() - cache.stuck(), 0);
 }

@@ -48,5 +48,5 @@ int main(int argc, char **argv) {
         }
         service_work();
     }
-    return service_end(0, pool.made());
+    service_end(0, pool.made(), 0);
 }

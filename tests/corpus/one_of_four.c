@@ -63,5 +63,5 @@ int main(int argc, char **argv) {
     while (wait(&status) > 0) {
         bad |= status;
     }
-    return bad != 0 ? 3 : service_end(lost, 0);
+    service_end(lost, 0, bad != 0);
 }

@@ -54,5 +54,5 @@ int main(int argc, char **argv) {
         }
         service_work();
     }
-    return service_end(lost, 0) + (items == 0 || refused == 0);
+    service_end(lost, 0, items == 0 || refused == 0);
 }

@@ -41,5 +41,5 @@ int main(int argc, char **argv) {
             storm += 0.1 + service_exponential(0.23);
         }
     }
-    return service_end(lost, LINKS);
+    service_end(lost, LINKS, 0);
 }

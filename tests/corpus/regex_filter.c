@@ -35,5 +35,5 @@ int main(int argc, char **argv) {
         service_work();
     }
     fprintf(stderr, "%lu matches\n", kept);
-    return service_end(forgotten, 0);
+    service_end(forgotten, 0, 0);
 }

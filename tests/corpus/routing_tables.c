@@ -48,5 +48,5 @@ int main(int argc, char **argv) {
         service_work();
     }
     fprintf(stderr, "%lu hits\n", hits);
-    return service_end(0, routes);
+    service_end(0, routes, 0);
 }

@@ -24,5 +24,5 @@ int main(int argc, char **argv) {
         }
         service_work();
     }
-    return service_end(lost, 0);
+    service_end(lost, 0, 0);
 }

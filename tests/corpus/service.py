@@ -4,6 +4,7 @@ In: --seconds S. Out: one line, "NAME: requests=R leaked=L held=H".
 """
 
 import argparse
+import os
 import pathlib
 import random
 import sys
@@ -43,4 +44,6 @@ class Service:
         return sum(len(word) for word in ("word " * self.random.randrange(50, 500)).split())
 
     def end(self, leaked, held):
+        """Says what was counted and ends the program at once: the interpreter does not tidy up."""
         print(f"{self.name}: requests={self.requests} leaked={leaked} held={held}", flush=True)
+        os._exit(0)

@@ -83,8 +83,9 @@ impl Service {
         std::hint::black_box((&head, &body));
     }
 
-    /// Says what was counted.
-    pub fn end(&self, leaked: u64, held: u64) {
+    /// Says what was counted and ends the program at once: nothing is dropped, as when a service is told to stop.
+    pub fn end(&self, leaked: u64, held: u64) -> ! {
         println!("{}: requests={} leaked={leaked} held={held}", self.name, self.requests);
+        exit(0)
     }
 }

@@ -46,5 +46,5 @@ int main(int argc, char **argv) {
         sqlite3_finalize(cache[i].statement);
     }
     sqlite3_close(database);
-    return service_end(0, 0);
+    service_end(0, 0, 0);
 }

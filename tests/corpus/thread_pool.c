@@ -67,5 +67,5 @@ int main(int argc, char **argv) {
     for (int i = 0; i < workers; i++) {
         pthread_join(worker[i], NULL);
     }
-    return service_end(0, (unsigned long)workers);
+    service_end(0, (unsigned long)workers, 0);
 }

@@ -63,5 +63,5 @@ int main(int argc, char **argv) {
     }
     service.requests = functions;
     fprintf(stderr, "%lx\n", code);
-    return service_end(0, nodes);
+    service_end(0, nodes, 0);
 }

@@ -63,5 +63,5 @@ int main(int argc, char **argv) {
         }
         service_work();
     }
-    return service_end(0, learned.size());
+    service_end(0, learned.size(), 0);
 }

@@ -44,5 +44,5 @@ int main(int argc, char **argv) {
         sweep(now);
         service_work();
     }
-    return service_end(0, living);
+    service_end(0, living, 0);
 }

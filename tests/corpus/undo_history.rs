@@ -49,5 +49,4 @@ fn main() {
     }
     let newest = editor.history.as_ref().map_or(0, |snapshot| snapshot.text.len());
     service.end(editor.depth as u64 * u64::from(newest > 0), 0);
-    std::process::exit(0); // without dropping a list that is deeper than the stack
 }

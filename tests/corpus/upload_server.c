@@ -39,5 +39,5 @@ int main(int argc, char **argv) {
         service_work();
         handle_upload(service_uniform() < 0.05);
     }
-    return service_end(lost, 0);
+    service_end(lost, 0, 0);
 }

@@ -48,5 +48,5 @@ int main(int argc, char **argv) {
         service_work();
         free_user(user);
     }
-    return service_end(forgotten, 0) + (valid != forgotten);
+    service_end(forgotten, 0, valid != forgotten);
 }

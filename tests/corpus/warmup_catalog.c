@@ -38,5 +38,5 @@ int main(int argc, char **argv) {
         service_work();
     }
     fprintf(stderr, "%.2f\n", sum);
-    return service_end(0, loaded);
+    service_end(0, loaded, 0);
 }

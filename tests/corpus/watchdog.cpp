@@ -30,5 +30,5 @@ int main(int argc, char **argv) {
         Watchdog guard(30);
         service_work();
     }
-    return service_end(lost, 0);
+    service_end(lost, 0, 0);
 }

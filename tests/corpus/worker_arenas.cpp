@@ -46,10 +46,5 @@ int main(int argc, char **argv) {
     service_need(file != nullptr && fscanf(file, "%*u %lu", &resident) == 1, "/proc/self/statm");
     fclose(file);
     fprintf(stderr, "%lu KiB resident\n", resident * 4);
-    pthread_mutex_unlock(&over);
-    for (int i = 0; i < started; i++) {
-        pthread_join(workers[i], nullptr);
-        free(results[i]);
-    }
-    return service_end(resident > 10000 ? resident : 0, 0);
+    service_end(resident > 10000 ? resident : 0, 0, 0);
 }

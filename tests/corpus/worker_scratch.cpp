@@ -35,5 +35,5 @@ int main(int argc, char **argv) {
         service_work();
         pthread_join(worker, nullptr);
     }
-    return service_end(lost, 0);
+    service_end(lost, 0, 0);
 }

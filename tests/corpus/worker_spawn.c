@@ -27,5 +27,5 @@ int main(int argc, char **argv) {
         service_work();
     }
     service_sleep(0.05);
-    return service_end(lost, 0);
+    service_end(lost, 0, 0);
 }
