@@ -184,6 +184,16 @@ def build(out: pathlib.Path, programs: list[Program]) -> None:
         raise CorpusError(f"the corpus cannot be built: {lines[0]}; scripts/install-deps.sh installs what it needs")
 
 
+def kept_runs(file: pathlib.Path) -> list[dict]:
+    try:
+        kept = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{file}: {error}") from None
+    if not isinstance(kept, dict) or kept.get("schema") != SCHEMA:
+        raise CorpusError(f"{file} is not what --json keeps ({SCHEMA})")
+    return kept["runs"]
+
+
 def number_from_1(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
@@ -199,6 +209,7 @@ def options_of(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--jobs", type=number_from_1, default=2, metavar="N", help="programs at a time (default 2)")
     parser.add_argument("--runs", type=number_from_1, default=1, metavar="N", help="of every program (default 1)")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="where everything that was seen is kept")
+    parser.add_argument("--rescore", type=pathlib.Path, metavar="FILE", help="only print the scores of what --json kept")
     parser.add_argument("--check", action="store_true", help="only check the labels against the sources")
     return parser.parse_args(words)
 
@@ -217,6 +228,9 @@ def chosen(options: argparse.Namespace) -> list[Program]:
 
 def main(words: list[str]) -> int:
     options = options_of(words)
+    if options.rescore:
+        print_scores(kept_runs(options.rescore))
+        return 0
     programs = chosen(options)
     if options.check:
         print(f"{len(programs)} programs are labelled, {sum(p.healthy for p in programs)} of them healthy")
