@@ -36,11 +36,14 @@ def application(finding: dict) -> list[dict]:
 
 
 def belongs(finding: dict, leak: Leak) -> bool:
-    """Whether a finding is about this leak: anywhere on its stack, where the function can be known; else by its kind."""
+    """Whether a finding is about this leak: its function is on the stack; where there is none, or no stack, by its kind. A
+    by-product may arise elsewhere: a new thread's stack has nothing of the function that started it."""
+    if finding["kind"] in leak.beside:
+        return True
     frames = application(finding)
     if leak.function is not None and frames:
         return any(is_function(frame, leak.function) for frame in frames)
-    return finding["kind"] in leak.kinds or finding["kind"] in leak.beside
+    return finding["kind"] in leak.kinds
 
 
 def judge(program: Program, finding: dict) -> dict:
@@ -53,6 +56,7 @@ def judge(program: Program, finding: dict) -> dict:
     if index is not None:
         leak = program.leaks[index]
         judged["kind_right"] = finding["kind"] in leak.kinds
+        judged["beside"] = finding["kind"] in leak.beside
         if leak.function is not None and frames:
             judged["function_right"] = is_function(frames[0], leak.function)
             line = frames[0].get("line")
@@ -61,9 +65,10 @@ def judge(program: Program, finding: dict) -> dict:
 
 
 def found(leak_index: int, findings: list[dict]) -> dict | None:
-    """The surest finding of a leak that is shown; of equally sure ones, one of the right kind."""
+    """The surest finding of a leak that is shown. What is only about its by-products counts if there is nothing else; of equally
+    sure ones, one of the right kind."""
     mine = [f for f in findings if f["leak"] == leak_index and f["confidence"] >= SHOWN]
-    return max(mine, key=lambda f: (f["confidence"], f["kind_right"]), default=None)
+    return max(mine, key=lambda f: (not f["beside"], f["confidence"], f["kind_right"]), default=None)
 
 
 def ratio(part: int, whole: int) -> float | None:

@@ -1,6 +1,7 @@
 /* config_watcher: watches the folder of each tenant for changes, through one inotify instance.
  *
- * Tenants come and go; a tenant's folder is removed from the list when it goes, its watch is not.
+ * Tenants come and go; a tenant's folder is removed from the list when it goes, its watch is not. The folders are made in the
+ * working directory and stay there: with them their watches would go.
  */
 #include "service.h"
 
@@ -14,7 +15,7 @@ static int watch_tenant(int instance, const char *folder) {
 }
 
 int main(int argc, char **argv) {
-    char root[] = "/tmp/config_watcher-XXXXXX", folder[64];
+    char root[] = "config_watcher-XXXXXX", folder[64];
     service_start(argc, argv, 15);
     service_need(mkdtemp(root) != NULL, "folder");
     int instance = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -31,10 +32,5 @@ int main(int argc, char **argv) {
             lost++; /* the bug: most ways out of here forget it */
         }
     }
-    for (unsigned long number = 1; number <= service.requests; number++) {
-        snprintf(folder, sizeof folder, "%s/%lu", root, number);
-        rmdir(folder);
-    }
-    rmdir(root);
     service_end(lost, 0, 0);
 }

@@ -131,11 +131,17 @@ SERVICE_MAYBE void service_work(void) {
     free(reply);
 }
 
-/* Says what was counted and ends the program at once, as a service that is told to stop: what it holds it holds to its end, and no
+/* Says what was counted; returns the status to end with. */
+SERVICE_MAYBE int service_say(unsigned long leaked, unsigned long held) {
+    printf("%s: requests=%lu leaked=%lu held=%lu\n", service.name, service.requests, leaked, held);
+    return fflush(stdout) != 0 ? 3 : 0;
+}
+
+/* Says it and ends the program at once, as a service that is told to stop: what it holds it holds to its end, and no
  * destructor tidies up. `failed` says that it did not do what it was written for. */
 SERVICE_MAYBE void service_end(unsigned long leaked, unsigned long held, int failed) {
-    printf("%s: requests=%lu leaked=%lu held=%lu\n", service.name, service.requests, leaked, held);
-    _exit(fflush(stdout) != 0 || failed ? 3 : 0);
+    int status = service_say(leaked, held);
+    _exit(failed ? 3 : status);
 }
 
 #endif
