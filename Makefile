@@ -104,7 +104,7 @@ chaos: deps build ## Watch a program that does everything at once, ten minutes i
 	python3 scripts/chaos.py --memguard $(OUT)/release/memguard
 
 .PHONY: corpus
-corpus: deps build ## Watch programs whose truth is known, ten minutes, and score the verdicts
+corpus: deps build ## Watch programs whose truth is known, twelve minutes, and score the verdicts
 	python3 scripts/corpus.py --memguard $(OUT)/release/memguard
 
 .PHONY: processes

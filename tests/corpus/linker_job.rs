@@ -36,8 +36,11 @@ fn main() {
         // Each object is checked against what is there so far: many passes over recent code.
         for _ in 0..30 {
             for object in objects.iter().rev().take(8) {
-                sum = sum.wrapping_add(object.code.iter().fold(0, |a: u64, b| a.wrapping_mul(33) ^ u64::from(*b)));
-                sum = sum.wrapping_add(object.relocations.iter().filter(|(_, s)| symbols.contains_key(s)).count() as u64);
+                sum = sum
+                    .wrapping_add(object.code.iter().fold(0, |a: u64, b| a.wrapping_mul(33) ^ u64::from(*b)));
+                sum = sum.wrapping_add(
+                    object.relocations.iter().filter(|(_, s)| symbols.contains_key(s)).count() as u64,
+                );
             }
         }
     }

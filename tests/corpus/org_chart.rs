@@ -30,7 +30,9 @@ fn hire(salary: u64, manager: Option<&Rc<Employee>>) -> Rc<Employee> {
         Some(manager) if cfg!(fixed) => (None, Rc::downgrade(manager)),
         other => (other.cloned(), Weak::new()), // the bug
     };
-    let employee = Rc::new(Employee { salary, _manager: manager_now, _manager_weak: manager_weak, reports: RefCell::default() }); // LEAK hire
+    let reports = RefCell::default();
+    let hired = Employee { salary, _manager: manager_now, _manager_weak: manager_weak, reports };
+    let employee = Rc::new(hired); // LEAK hire
     if let Some(manager) = manager {
         manager.reports.borrow_mut().push(employee.clone()); // LEAK hire
     }

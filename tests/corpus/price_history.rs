@@ -37,7 +37,8 @@ fn main() {
         }
         service.work();
     }
-    let spread: f64 = history.quotes.iter().map(|q| q.ask - q.bid + q.at * 0.0 + (q.volume as f64) * 0.0).sum();
+    let spread: f64 =
+        history.quotes.iter().map(|q| q.ask - q.bid + q.at * 0.0 + (q.volume as f64) * 0.0).sum();
     assert!(spread > 0.0);
     service.end(history.quotes.len() as u64, 0);
 }

@@ -20,7 +20,8 @@ fn main() {
         let now = (service.progress() * 8.0) as u64;
         if now > batch {
             batch = now;
-            printed += bookings.iter().map(|booking| booking.account.len() + booking.lines.len()).sum::<usize>();
+            printed +=
+                bookings.iter().map(|booking| booking.account.len() + booking.lines.len()).sum::<usize>();
             bookings = Vec::new();
         }
         service.work();

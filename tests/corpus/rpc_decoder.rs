@@ -14,7 +14,8 @@ struct Frame {
 #[inline(never)]
 fn read_frame(length: usize, wrong: bool) -> *mut Frame {
     let payload = vec![7_u8; length]; // LEAK read_frame
-    Box::into_raw(Box::new(Frame { length: length + usize::from(wrong), payload })) // LEAK read_frame
+    Box::into_raw(Box::new(Frame { length: length + usize::from(wrong), payload }))
+    // LEAK read_frame
 }
 
 fn decode(frame: *mut Frame) -> Result<usize, &'static str> {

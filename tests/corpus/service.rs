@@ -31,7 +31,8 @@ impl Service {
             eprintln!("{name}: usage: {name} [--seconds S]");
             exit(2);
         };
-        let state = name.bytes().fold(88_172_645_463_325_252, |h: u64, b| h.wrapping_mul(31).wrapping_add(b.into()));
+        let state =
+            name.bytes().fold(88_172_645_463_325_252, |h: u64, b| h.wrapping_mul(31).wrapping_add(b.into()));
         Self { name, start: Instant::now(), due_s: 0.0, gap_s: 1.0 / rate, seconds, state, requests: 0 }
     }
 

@@ -4,13 +4,14 @@
 #[path = "service.rs"]
 mod service;
 
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{channel, Sender};
 use std::thread;
 
 #[inline(never)]
 fn start_poll(table: &mut Vec<Sender<u8>>, gone: bool) {
     let (sender, receiver) = channel::<u8>();
-    let poll = thread::Builder::new().stack_size(128 * 1024).spawn(move || receiver.recv().unwrap_or_default()); // LEAK start_poll
+    let poll =
+        thread::Builder::new().stack_size(128 * 1024).spawn(move || receiver.recv().unwrap_or_default()); // LEAK start_poll
     let poll = poll.expect("a thread");
     if gone {
         table.push(sender); // the bug
