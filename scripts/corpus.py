@@ -53,7 +53,7 @@ class Run:
         self.options, self.program, self.built = options, program, built
         self.report: dict = {}
         self.first_s: dict[int, float] = {}
-        self.ever_false: dict[str, dict] = {}
+        self.ever: dict[str, dict] = {}
         self.trouble: str | None = None
         self.ledger: dict[str, int] = {}
         self.started = 0.0
@@ -100,11 +100,10 @@ class Run:
             judged = corpus_score.judge(self.program, finding)
             if judged["true"]:
                 self.first_s.setdefault(judged["leak"], now_s)
-            else:
-                known = self.ever_false.get(finding["id"])
-                if known is None or known["confidence"] < finding["confidence"]:
-                    first_s = now_s if known is None else known["first_s"]
-                    self.ever_false[finding["id"]] = {**judged, "first_s": round(first_s, 2)}
+            # As it was when it was surest, with the time when it was first shown.
+            known = self.ever.setdefault(finding["id"], {**judged, "first_s": round(now_s, 2)})
+            if known["confidence"] < finding["confidence"]:
+                self.ever[finding["id"]] = {**judged, "first_s": known["first_s"]}
 
     def check(self, status: int, out: str, err: str) -> None:
         """The program must have ended well, been watched, and counted what its label says."""
@@ -142,7 +141,7 @@ class Run:
             "split": program.split, "seconds": program.seconds, "healthy": program.healthy, "trouble": self.trouble,
             "ledger": self.ledger, "rss_mb": [process["rss_mb"] for process in self.report.get("processes", [])],
             "overhead": self.report.get("overhead"), "memory": self.report.get("memory"), "leaks": leaks, "findings": findings,
-            "ever_false": sorted(self.ever_false.values(), key=lambda finding: finding["first_s"]),
+            "ever": sorted(self.ever.values(), key=lambda finding: finding["first_s"]),
         }
 
 
@@ -160,7 +159,7 @@ def outcome(run: dict) -> str:
         place = "" if leak["function_right"] is not False else ", WRONG PLACE"
         words.append(f"found {leak['confidence']:.2f} {delay} {kind}{place}")
     stands = {f["id"] for f in run["findings"] if not f["true"] and f["confidence"] >= corpus_score.SHOWN}
-    for finding in run["ever_false"]:
+    for finding in corpus_score.ever_false(run):
         mark = "FALSE" if finding["id"] in stands else "false for a while"
         words.append(f"{mark} {finding['confidence']:.2f} {finding['kind']} {finding['function'] or finding['location']}")
     return "; ".join(words) or "silent, rightly"
@@ -229,17 +228,25 @@ def chosen(options: argparse.Namespace) -> list[Program]:
 def main(words: list[str]) -> int:
     options = options_of(words)
     if options.rescore:
-        print_scores(kept_runs(options.rescore))
+        try:
+            print_scores(kept_runs(options.rescore))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise CorpusError(f"{options.rescore} is not what --json keeps: {type(error).__name__} {error}") from None
         return 0
     programs = chosen(options)
     if options.check:
         print(f"{len(programs)} programs are labelled, {sum(p.healthy for p in programs)} of them healthy")
         return 0
     options.memguard = options.memguard.resolve()
-    if not options.memguard.is_file():
-        raise CorpusError(f"{options.memguard} is missing; run make build, or say --memguard PATH")
-    if options.json and not options.json.resolve().parent.is_dir():
-        raise CorpusError(f"{options.json.parent} is no folder; --json FILE needs one")
+    if not (options.memguard.is_file() and os.access(options.memguard, os.X_OK)):
+        raise CorpusError(f"{options.memguard} is missing or no program; run make build, or say --memguard PATH")
+    if not os.access(PYTHON, os.X_OK) and any(program.language == "Python" for program in programs):
+        raise CorpusError(f"{PYTHON} is missing; scripts/install-deps.sh installs it")
+    if options.json:
+        try:
+            options.json.open("a").close()  # now, and not when everything has run
+        except OSError as error:
+            raise CorpusError(f"--json: {options.json} cannot be written ({error.strerror})") from None
     built = (options.built or options.memguard.parent.parent / "corpus").resolve()
     build(built, programs)
     # The longest first, so that no processor waits for one at the end.
@@ -247,9 +254,14 @@ def main(words: list[str]) -> int:
     runs: list[dict] = []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         waiting = [pool.submit(Run(options, program, built).go) for program in order]
-        for done in concurrent.futures.as_completed(waiting):
-            runs.append(done.result())
-            print(f"{runs[-1]['program']} ({runs[-1]['mode']}, {runs[-1]['split']}): {outcome(runs[-1])}", flush=True)
+        try:
+            for done in concurrent.futures.as_completed(waiting):
+                runs.append(done.result())
+                print(f"{runs[-1]['program']} ({runs[-1]['mode']}, {runs[-1]['split']}): {outcome(runs[-1])}", flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            print("corpus.py: stopped; the programs that run end within their seconds", file=sys.stderr)
+            return 130
     runs.sort(key=lambda run: run["program"])
     table = print_scores(runs)
     if options.json:

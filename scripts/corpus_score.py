@@ -71,6 +71,11 @@ def found(leak_index: int, findings: list[dict]) -> dict | None:
     return max(mine, key=lambda f: (not f["beside"], f["confidence"], f["kind_right"]), default=None)
 
 
+def ever_false(run: dict) -> list[dict]:
+    """The findings of a run that were shown at any moment and are not true."""
+    return [finding for finding in run["ever"] if not finding["true"]]
+
+
 def ratio(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
@@ -97,8 +102,8 @@ def scores(runs: list[dict]) -> dict:
         "brier": round(statistics.fmean((f["confidence"] - f["true"]) ** 2 for f in findings), 4) if findings else None,
         "calibration_error": calibration_error(findings),
         "healthy_accused_at_end": sum(run["healthy"] and any(f["confidence"] >= SHOWN for f in run["findings"]) for run in runs),
-        "healthy_accused_ever": sum(run["healthy"] and bool(run["ever_false"]) for run in runs),
-        "false_ever": sum(len(run["ever_false"]) for run in runs),
+        "healthy_accused_ever": sum(run["healthy"] and bool(ever_false(run)) for run in runs),
+        "false_ever": sum(len(ever_false(run)) for run in runs),
     }
     return result
 

@@ -118,7 +118,7 @@ fn scores_are_as_defined() {
         json!({"found": found, "kind_right": kind_right, "function_right": if found { json!(kind_right) } else { Value::Null },
                "line_right": false, "delay_s": delay_s})
     };
-    let run = |healthy: bool, leaks: Value, findings: Value, ever_false: Value| json!({"split": "fit", "healthy": healthy, "leaks": leaks, "findings": findings, "ever_false": ever_false});
+    let run = |healthy: bool, leaks: Value, findings: Value, ever: Value| json!({"split": "fit", "healthy": healthy, "leaks": leaks, "findings": findings, "ever": ever});
     let runs = json!([
         run(
             false,
@@ -170,8 +170,11 @@ fn nonsense_is_refused_in_one_line() {
         (vec!["--split", "both"], "invalid choice: 'both'"),
         (vec!["--only", "nothing"], "there is no program nothing"),
         (vec!["--only", "lru_cache", "--split", "test"], "none of the programs named is in the split test"),
-        (vec!["--memguard", "/nonexistent/memguard"], "is missing; run make build"),
-        (vec!["--memguard", "/bin/true", "--json", "/nonexistent/kept.json"], "is no folder"),
+        (vec!["--memguard", "/nonexistent/memguard"], "is missing or no program; run make build"),
+        (
+            vec!["--memguard", "/bin/true", "--json", "/nonexistent/kept.json"],
+            "cannot be written (No such file",
+        ),
         (vec!["--rescore", "/etc/passwd"], "/etc/passwd: "),
         (vec!["--frobnicate"], "unrecognized arguments: --frobnicate"),
     ] {
