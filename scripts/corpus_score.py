@@ -66,9 +66,9 @@ def judge(program: Program, finding: dict) -> dict:
 
 def found(leak_index: int, findings: list[dict]) -> dict | None:
     """The surest finding of a leak that is shown. What is only about its by-products counts if there is nothing else; of equally
-    sure ones, one of the right kind."""
+    sure ones, one of the right kind and place."""
     mine = [f for f in findings if f["leak"] == leak_index and f["confidence"] >= SHOWN]
-    return max(mine, key=lambda f: (not f["beside"], f["confidence"], f["kind_right"]), default=None)
+    return max(mine, key=lambda f: (not f["beside"], f["confidence"], f["kind_right"], bool(f.get("function_right"))), default=None)
 
 
 def ever_false(run: dict) -> list[dict]:

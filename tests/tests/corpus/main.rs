@@ -161,6 +161,51 @@ fn scores_are_as_defined() {
     }
 }
 
+/// Goal: a finding is true if it is about a leak of the program, whatever else is wrong with it. Method: made-up findings
+/// about a leak of `start` at line 10, whose by-product are mappings.
+#[test]
+fn findings_are_judged_by_the_label() {
+    let judge = "import json, pathlib, sys; sys.path.insert(0, sys.argv[1])\n\
+                 import corpus_labels as l, corpus_score as s\n\
+                 leak = l.Leak(('thread-growth',), 'start', ('mmap-not-unmapped',), 0.0, (10,))\n\
+                 program = l.Program('n', 'f', 'fit', 'guard', 5.0, (leak,), pathlib.Path('n.c'), {})\n\
+                 keys = ('true', 'kind_right', 'beside', 'function_right', 'line_right')\n\
+                 for finding in json.loads(sys.argv[2]):\n\
+                 \x20   judged = s.judge(program, finding)\n\
+                 \x20   print(*[judged.get(key) for key in keys])";
+    let growth = "thread-growth";
+    let cases = [
+        (growth, vec!["start", "main"], 11, "True True False True True"),
+        (growth, vec!["start", "main"], 13, "True True False True False"),
+        (growth, vec!["Pool<T>::start(std::pair<int, char>)", "main"], 10, "True True False True True"),
+        (growth, vec!["pool::start::{{closure}}", "main"], 10, "True True False True True"),
+        (growth, vec!["<pool::Pool as pool::Start>::start", "main"], 10, "True True False True True"),
+        (growth, vec!["restart", "main"], 10, "False None None None None"),
+        (growth, vec!["start_all", "main"], 10, "False None None None None"),
+        (growth, vec!["helper", "start", "main"], 10, "True True False False True"),
+        (growth, vec![], 10, "True True False None None"),
+        ("heap-growth", vec!["start", "main"], 10, "True False False True True"),
+        ("heap-growth", vec![], 10, "False None None None None"),
+        ("mmap-not-unmapped", vec!["elsewhere"], 99, "True False True False False"),
+    ];
+    let findings = cases.each_ref().map(|(kind, functions, line, _)| {
+        let frame = |function: &&str| json!({"function": function, "line": line, "role": "application"});
+        json!({
+            "id": "", "pattern": "", "kind": kind, "location": "", "confidence": 0.5, "size_mb": 0, "count": 0,
+            "detail": "", "growth_mb_per_hour": 0, "growth_per_hour": 0, "evidence": [],
+            "stack": functions.iter().map(frame).collect::<Vec<_>>()
+        })
+    });
+    let mut command = plain("python3");
+    command.env("PYTHONDONTWRITEBYTECODE", "1").args(["-c", judge]).arg(root().join("scripts"));
+    let output = command.arg(Value::from(findings.to_vec()).to_string()).output().expect("python3 starts");
+    let words = said(&output);
+    assert_eq!(words.lines().count(), cases.len(), "{words}");
+    for (judged, case) in words.lines().zip(&cases) {
+        assert_eq!(judged, case.3, "{case:?}");
+    }
+}
+
 /// Goal: nonsense is said in one line that says what is wrong, and ends with 2.
 #[test]
 fn nonsense_is_refused_in_one_line() {
