@@ -165,14 +165,17 @@ def outcome(run: dict) -> str:
     return "; ".join(words) or "silent, rightly"
 
 
-def print_scores(runs: list[dict]) -> dict:
+def scored(runs: list[dict]) -> dict:
+    """Scores of all runs and of each split."""
     groups = {"all": runs} | {split: [run for run in runs if run["split"] == split] for split in corpus_labels.SPLITS}
-    table = {name: corpus_score.scores(members) for name, members in groups.items() if members}
+    return {name: corpus_score.scores(members) for name, members in groups.items() if members}
+
+
+def print_scores(table: dict) -> None:
     print(f"\n| {' | '.join(['', *table])} |\n|{'---|' * (len(table) + 1)}")
     for row in next(iter(table.values())):
         cells = ["-" if scores[row] is None else f"{scores[row]:g}" for scores in table.values()]
         print(f"| {' | '.join([row, *cells])} |")
-    return table
 
 
 def build(out: pathlib.Path, programs: list[Program]) -> None:
@@ -229,7 +232,7 @@ def main(words: list[str]) -> int:
     options = options_of(words)
     if options.rescore:
         try:
-            print_scores(kept_runs(options.rescore))
+            print_scores(scored(kept_runs(options.rescore)))
         except (KeyError, TypeError, AttributeError) as error:
             raise CorpusError(f"{options.rescore} is not what --json keeps: {type(error).__name__} {error}") from None
         return 0
@@ -263,11 +266,12 @@ def main(words: list[str]) -> int:
             print("corpus.py: stopped; the programs that run end within their seconds", file=sys.stderr)
             return 130
     runs.sort(key=lambda run: run["program"])
-    table = print_scores(runs)
+    table = scored(runs)
     if options.json:
         version = subprocess.run([options.memguard, "--version"], capture_output=True, text=True, check=False).stdout.strip()
         kept = {"schema": SCHEMA, "date": time.strftime("%Y-%m-%d"), "memguard": version, "jobs": options.jobs, "scores": table, "runs": runs}
         options.json.write_text(json.dumps(kept, indent=1) + "\n")
+    print_scores(table)
     return 1 if any(run["trouble"] for run in runs) else 0
 
 

@@ -114,7 +114,7 @@ def _source(name: str, folder: pathlib.Path) -> pathlib.Path:
 
 
 def _program(name: str, entry: dict, folder: pathlib.Path) -> Program:
-    known = {"family", "split", "mode", "seconds", "leaks", "environment", "note"}
+    known = {"family", "split", "mode", "seconds", "leaks", "environment"}
     if not isinstance(entry, dict) or set(entry) - known:
         raise LabelError(f"{name}: unknown key {', '.join(sorted(set(entry) - known))}")
     for key, allowed in (("split", SPLITS), ("mode", MODES)):
