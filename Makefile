@@ -103,6 +103,10 @@ transparency: deps build ## Test suites that others wrote, plain and under watch
 chaos: deps build ## Watch a program that does everything at once, ten minutes in each mode
 	python3 scripts/chaos.py --memguard $(OUT)/release/memguard
 
+.PHONY: corpus
+corpus: deps build ## Watch programs whose truth is known, twelve minutes, and score the verdicts
+	python3 scripts/corpus.py --memguard $(OUT)/release/memguard
+
 .PHONY: processes
 processes: deps build ## What the collector costs with 1, 10 and 200 watched processes
 	python3 scripts/processes.py --memguard $(OUT)/release/memguard

@@ -16,6 +16,7 @@
 //! * `estimates`: intervals contain the truth as often as they say
 //! * `services`: redis, nginx, sqlite, `CPython` and g++ are unchanged, unsuspected, and their stacks complete
 //! * `interpreters`: node, java, perl, ruby, bash and gdb do real work as they do it without
+//! * `corpus`: the labels of `tests/corpus` fit its programs, and its scorer says what is so
 //! * `transparency`: test suites that others wrote end as they end without, test by test
 //!
 //! `cargo test -p memguard-tests` runs them all; `-- --nocapture` shows what they measured. Where a machine lacks
