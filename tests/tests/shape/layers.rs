@@ -9,7 +9,7 @@ use crate::output;
 
 /// Who may import whom, without the `memguard-` that all names begin with. `sampling` is arithmetic that knows nobody:
 /// estimators are needed on the other side as well.
-const TABLE: [(&str, &[&str]); 14] = [
+const TABLE: [(&str, &[&str]); 15] = [
     ("segment", &[]),
     ("sampling", &[]),
     ("unwind", &[]),
@@ -22,6 +22,7 @@ const TABLE: [(&str, &[&str]); 14] = [
     ("interposer", &["segment", "sampling", "unwind", "annex"]),
     ("collect", &["segment", "model", "inspect"]),
     ("detect", &["model", "sampling"]),
+    ("simulate", &["detect", "model", "sampling"]),
     ("report", &["detect", "model", "symbolize"]),
     (
         "launcher",

@@ -1,0 +1,61 @@
+//! Simulate, watching: a program in virtual time, looked at as a collector would.
+//! In: a program, a pace, a configuration. Out: its [`Outcome`].
+
+use crate::outcome::Outcome;
+use crate::process::Process;
+use crate::program::{Drawn, Program};
+use crate::world::World;
+use memguard_detect::{DetectConfig, Verdicts};
+use memguard_model::{ProcessModel, SiteId};
+use memguard_sampling::Rng;
+
+impl Program {
+    /// Looks at the program every `poll_s`.
+    pub fn watch(&self, rng: &mut Rng, poll_s: f64, end_s: f64, config: DetectConfig) -> Outcome {
+        let drawn = self.draw(rng, config.sample_interval_bytes as u64);
+        watch(self, &drawn, poll_s, end_s, config)
+    }
+}
+
+impl World {
+    /// Looks at what a program holds beside memory every `poll_s`.
+    pub fn watch(self, poll_s: f64, end_s: f64, config: DetectConfig) -> Outcome {
+        watch(&self.into(), &[], poll_s, end_s, config)
+    }
+}
+
+/// Looks at a program of which these samples were drawn, every `poll_s`.
+pub(crate) fn watch(
+    program: &Program,
+    drawn: &[Drawn],
+    poll_s: f64,
+    end_s: f64,
+    config: DetectConfig,
+) -> Outcome {
+    let interval = config.sample_interval_bytes as u64;
+    let world = program.world.in_order();
+    let mut process = Process::default();
+    let mut model = ProcessModel::new();
+    let mut verdicts = Verdicts::new(config);
+    let mut outcome = Outcome::default();
+    let mut births = drawn.iter().peekable();
+    // The last look may come up to half a poll late.
+    let looks = (end_s / poll_s + 0.5).ceil() as u64 - 1;
+    for look in 1..=looks {
+        let now_s = look as f64 * poll_s;
+        while let Some(next) = births.next_if(|next| next.birth.at_s <= now_s) {
+            process.born(next);
+        }
+        process.bury(now_s);
+        if let Some(share) = program.cpu_share {
+            model.absorb_cpu((now_s * share * 1e9) as u64);
+        }
+        model.absorb_sample_interval((now_s * 1e9) as u64, interval * program.thinned_at(now_s));
+        model.absorb(&process.reading(now_s, program.resident_at(now_s)), &|stack| SiteId(stack.0));
+        if !world.is_empty() {
+            model.absorb_resources(&world.reading(now_s, poll_s), &|stack| SiteId(stack.0));
+        }
+        outcome.add(verdicts.look(&model), now_s);
+    }
+    outcome
+}
