@@ -31,6 +31,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Show what a session found
     Report(Report),
+    /// Judge recordings again, in virtual time
+    Replay(Replay),
     /// List the sessions, newest first
     List(List),
     /// Watch a small leaking service and show its report
@@ -142,6 +144,17 @@ pub enum Format {
     Json,
 }
 
+/// `memguard replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// For programs: memguard.replay/1
+    #[arg(long)]
+    pub json: bool,
+    /// Recordings: record-PID.jsonl.gz in the directory of a session that was run with --record
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
 /// `memguard list`.
 #[derive(Debug, Args)]
 pub struct List {
@@ -230,6 +243,9 @@ fn reply(error: &clap::Error, arguments: &[OsString]) -> Reply {
         (ErrorKind::MissingRequiredArgument, Some("attach")) => {
             "no process to watch: give its number, as in 'memguard attach 4711'".to_owned()
         }
+        (ErrorKind::MissingRequiredArgument, Some("replay")) => {
+            "no recording to judge: name its file, as in 'memguard replay record-4711.jsonl.gz'".to_owned()
+        }
         (ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _) => {
             "no command given: 'memguard run -- ./service' watches a program".to_owned()
         }
@@ -259,7 +275,7 @@ fn condensed(message: &str) -> String {
 
 impl CommandLine {
     fn command_names() -> impl Iterator<Item = &'static str> {
-        ["run", "attach", "doctor", "report", "list", "demo", "clean"].into_iter()
+        ["run", "attach", "doctor", "report", "replay", "list", "demo", "clean"].into_iter()
     }
 }
 

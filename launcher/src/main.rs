@@ -12,6 +12,7 @@ mod doctor;
 mod errors;
 mod peers;
 mod program;
+mod replay;
 mod run;
 mod session;
 mod show;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         }
         Command::Demo(demo) => return demo::demo(&demo).unwrap_or_else(|error| errors::run_failed(&error)),
         Command::Report(report) => store(&report.place).and_then(|store| show::report(&store, &report)),
+        Command::Replay(asked) => replay::replay(&asked),
         Command::List(list) => store(&list.place).and_then(|store| show::list(&store)),
         Command::Clean(clean) => self::clean(&clean),
         Command::Collect(asked) => {

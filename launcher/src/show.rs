@@ -52,7 +52,7 @@ fn write_file(path: &Path, text: &str) -> Result<()> {
 }
 
 /// A reader that stops reading (`memguard report | head`) is no error.
-fn print(text: &str) -> Result<()> {
+pub fn print(text: &str) -> Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to the standard output"),

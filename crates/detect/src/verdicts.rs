@@ -29,16 +29,22 @@ struct Judge {
 impl Verdicts {
     /// With all detectors.
     pub fn new(config: DetectConfig) -> Self {
-        let all: Vec<Box<dyn Detector + Send>> = vec![
-            Box::new(HeapGrowth),
-            Box::new(Handles),
-            Box::new(Timers),
-            Box::new(Threads),
-            Box::new(Listeners),
-            Box::new(Processes),
-            Box::new(Mappings),
+        Self::chosen(config, &|_| true)
+    }
+
+    /// With the detectors of the patterns that are switched on, by name.
+    pub fn chosen(config: DetectConfig, is_on: &dyn Fn(&str) -> bool) -> Self {
+        let all: [(&str, Box<dyn Detector + Send>); 7] = [
+            ("leaks", Box::new(HeapGrowth)),
+            ("handles", Box::new(Handles)),
+            ("timers", Box::new(Timers)),
+            ("threads", Box::new(Threads)),
+            ("listeners", Box::new(Listeners)),
+            ("processes", Box::new(Processes)),
+            ("mappings", Box::new(Mappings)),
         ];
-        Self::with_detectors(config, all)
+        let chosen = all.into_iter().filter(|(name, _)| is_on(name)).map(|(_, detector)| detector);
+        Self::with_detectors(config, chosen.collect())
     }
 
     /// With chosen detectors.

@@ -9,7 +9,7 @@ use crate::output;
 
 /// Who may import whom, without the `memguard-` that all names begin with. `sampling` is arithmetic that knows nobody:
 /// estimators are needed on the other side as well.
-const TABLE: [(&str, &[&str]); 15] = [
+const TABLE: [(&str, &[&str]); 16] = [
     ("segment", &[]),
     ("sampling", &[]),
     ("unwind", &[]),
@@ -22,11 +22,23 @@ const TABLE: [(&str, &[&str]); 15] = [
     ("interposer", &["segment", "sampling", "unwind", "annex"]),
     ("collect", &["segment", "model", "inspect"]),
     ("detect", &["model", "sampling"]),
+    ("recording", &["model", "detect"]),
     ("simulate", &["detect", "model", "sampling"]),
     ("report", &["detect", "model", "symbolize"]),
     (
         "launcher",
-        &["segment", "sampling", "unwind", "model", "inspect", "collect", "detect", "symbolize", "report"],
+        &[
+            "segment",
+            "sampling",
+            "unwind",
+            "model",
+            "inspect",
+            "collect",
+            "detect",
+            "recording",
+            "symbolize",
+            "report",
+        ],
     ),
 ];
 
