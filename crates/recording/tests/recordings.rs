@@ -71,5 +71,7 @@ fn every_recording_is_judged_as_it_should_be() {
     let recordings: Vec<PathBuf> =
         files.filter(|path| path.extension().is_some_and(|extension| extension == "gz")).collect();
     assert!(recordings.len() >= 2, "{recordings:?}");
-    recordings.iter().for_each(|path| check(path));
+    for path in &recordings {
+        check(path);
+    }
 }

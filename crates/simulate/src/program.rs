@@ -64,6 +64,7 @@ impl Program {
     }
 
     /// Everything at a site that is never freed is lost: the program does not refer to it any more.
+    #[must_use]
     pub fn lose(mut self, site: u32) -> Self {
         for birth in self.births.iter_mut().filter(|birth| birth.site == site && birth.dies_s == FOREVER) {
             birth.referenced = false;

@@ -108,6 +108,7 @@ impl Scenario {
     }
 
     /// The same, with other places that leak.
+    #[must_use]
     pub fn at(mut self, sites: &'static [u32]) -> Self {
         self.leaking_sites = sites;
         self

@@ -34,7 +34,7 @@ fn variance(held: &[f64]) -> f64 {
     let term = |n: f64| n * (n - 1.0) * (2.0 * n + 5.0);
     let mut sorted = held.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let ties: f64 = sorted.chunk_by(|a, b| a == b).map(|tied| term(tied.len() as f64)).sum();
+    let ties: f64 = sorted.chunk_by(|a, b| a.total_cmp(b).is_eq()).map(|tied| term(tied.len() as f64)).sum();
     (term(held.len() as f64) - ties) / 18.0
 }
 
@@ -44,7 +44,7 @@ fn inflation(held: &[f64]) -> f64 {
     let slope = sen_slope(held);
     let detrended: Vec<f64> = held.iter().enumerate().map(|(i, level)| level - slope * i as f64).collect();
     let ranks = ranks(&detrended);
-    let mean = (n as f64 + 1.0) / 2.0;
+    let mean = f64::midpoint(n as f64, 1.0);
     let power: f64 = ranks.iter().map(|rank| (rank - mean).powi(2)).sum();
     let size = n as f64;
     let mut sum = 0.0;
@@ -77,9 +77,11 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut ranks = vec![0.0; values.len()];
     let mut done = 0;
-    for tied in order.chunk_by(|a, b| values[*a] == values[*b]) {
-        let mean = done as f64 + (tied.len() as f64 + 1.0) / 2.0;
-        tied.iter().for_each(|index| ranks[*index] = mean);
+    for tied in order.chunk_by(|a, b| values[*a].total_cmp(&values[*b]).is_eq()) {
+        let mean = done as f64 + f64::midpoint(tied.len() as f64, 1.0);
+        for index in tied {
+            ranks[*index] = mean;
+        }
         done += tied.len();
     }
     ranks

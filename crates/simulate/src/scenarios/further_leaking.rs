@@ -18,6 +18,7 @@ const MONTH: f64 = 30.0 * DAY_S;
 pub fn all() -> Vec<Scenario> {
     let mut all = reachable();
     all.extend(hidden());
+    all.extend(late());
     all.extend(rare());
     all.extend(months());
     all
@@ -202,7 +203,7 @@ fn structure(rng: &mut Rng, mode: &Mode, end: f64) -> Program {
     (1..=5).fold(program, Program::lose)
 }
 
-/// What leaks seldom, late, or no more.
+/// What leaks seldom.
 fn rare() -> Vec<Scenario> {
     vec![
         of(
@@ -226,47 +227,6 @@ fn rare() -> Vec<Scenario> {
             },
         )
         .at(&[2]),
-        of("begins at 90 %", "late start", Modes::Guard, FOUR_HOURS, LOST, |rng, mode, end| {
-            let mut bench = Bench::churning(rng, mode, end, 10.0);
-            bench.stay((0.9 * MINUTES, MINUTES), 5.0, |_| 1.0);
-            bench.program.lose(1)
-        }),
-        of(
-            "begins after 22 of 24 hours, 2 MB a minute",
-            "late start",
-            Modes::Guard,
-            DAY_S,
-            LOST,
-            |rng, mode, end| {
-                let mut bench = Bench::churning(rng, mode, end, 10.0);
-                bench.stay((22.0 / 24.0 * MINUTES, MINUTES), 3.6 * 6.0, |_| 1.0);
-                bench.program.lose(1)
-            },
-        ),
-        of(
-            "stops in mid-run, mended by a switch",
-            "stopped leak",
-            Modes::Guard,
-            FOUR_HOURS,
-            LOST,
-            |rng, mode, end| {
-                let mut bench = Bench::churning(rng, mode, end, 10.0);
-                bench.stay((0.0, 0.5 * MINUTES), 2.0, |_| 1.0);
-                bench.program.lose(1)
-            },
-        ),
-        of(
-            "a tenth of the rate since mid-run",
-            "rarer",
-            Modes::Guard,
-            FOUR_HOURS,
-            FORGOTTEN,
-            |rng, mode, end| {
-                let mut bench = Bench::churning(rng, mode, end, 40.0);
-                bench.stay((0.0, MINUTES), 3.0, |minute| if minute < 0.5 * MINUTES { 1.0 } else { 0.1 });
-                bench.program.lose(1)
-            },
-        ),
         of(
             "six storms of errors, 25 lost in each",
             "storms",
@@ -312,6 +272,53 @@ fn rare() -> Vec<Scenario> {
             },
         )
         .at(&[0]),
+    ]
+}
+
+/// What begins late, stops, or becomes rarer.
+fn late() -> Vec<Scenario> {
+    vec![
+        of("begins at 90 %", "late start", Modes::Guard, FOUR_HOURS, LOST, |rng, mode, end| {
+            let mut bench = Bench::churning(rng, mode, end, 10.0);
+            bench.stay((0.9 * MINUTES, MINUTES), 5.0, |_| 1.0);
+            bench.program.lose(1)
+        }),
+        of(
+            "begins after 22 of 24 hours, 2 MB a minute",
+            "late start",
+            Modes::Guard,
+            DAY_S,
+            LOST,
+            |rng, mode, end| {
+                let mut bench = Bench::churning(rng, mode, end, 10.0);
+                bench.stay((22.0 / 24.0 * MINUTES, MINUTES), 3.6 * 6.0, |_| 1.0);
+                bench.program.lose(1)
+            },
+        ),
+        of(
+            "stops in mid-run, mended by a switch",
+            "stopped leak",
+            Modes::Guard,
+            FOUR_HOURS,
+            LOST,
+            |rng, mode, end| {
+                let mut bench = Bench::churning(rng, mode, end, 10.0);
+                bench.stay((0.0, 0.5 * MINUTES), 2.0, |_| 1.0);
+                bench.program.lose(1)
+            },
+        ),
+        of(
+            "a tenth of the rate since mid-run",
+            "rarer",
+            Modes::Guard,
+            FOUR_HOURS,
+            FORGOTTEN,
+            |rng, mode, end| {
+                let mut bench = Bench::churning(rng, mode, end, 40.0);
+                bench.stay((0.0, MINUTES), 3.0, |minute| if minute < 0.5 * MINUTES { 1.0 } else { 0.1 });
+                bench.program.lose(1)
+            },
+        ),
     ]
 }
 
