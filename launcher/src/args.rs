@@ -35,6 +35,8 @@ pub enum Command {
     Patterns(Patterns),
     /// Write a fingerprint of your own from a finding
     Learn(Learn),
+    /// Judge recordings again, in virtual time
+    Replay(Replay),
     /// List the sessions, newest first
     List(List),
     /// Watch a small leaking service and show its report
@@ -202,6 +204,17 @@ impl Learn {
     }
 }
 
+/// `memguard replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// For programs: memguard.replay/1
+    #[arg(long)]
+    pub json: bool,
+    /// Recordings: record-PID.jsonl.gz in the directory of a session that was run with --record
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
 /// `memguard list`.
 #[derive(Debug, Args)]
 pub struct List {
@@ -293,6 +306,9 @@ fn reply(error: &clap::Error, arguments: &[OsString]) -> Reply {
         (ErrorKind::MissingRequiredArgument, Some("learn")) => {
             "no finding to learn from: give its id, as 'memguard report' shows it".to_owned()
         }
+        (ErrorKind::MissingRequiredArgument, Some("replay")) => {
+            "no recording to judge: name its file, as in 'memguard replay record-4711.jsonl.gz'".to_owned()
+        }
         (ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _) => {
             "no command given: 'memguard run -- ./service' watches a program".to_owned()
         }
@@ -322,7 +338,8 @@ fn condensed(message: &str) -> String {
 
 impl CommandLine {
     fn command_names() -> impl Iterator<Item = &'static str> {
-        ["run", "attach", "doctor", "report", "patterns", "learn", "list", "demo", "clean"].into_iter()
+        ["run", "attach", "doctor", "report", "patterns", "learn", "replay", "list", "demo", "clean"]
+            .into_iter()
     }
 }
 

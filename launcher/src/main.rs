@@ -14,6 +14,7 @@ mod learn;
 mod patterns;
 mod peers;
 mod program;
+mod replay;
 mod run;
 mod session;
 mod show;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::Report(report) => store(&report.place).and_then(|store| show::report(&store, &report)),
         Command::Patterns(asked) => patterns::patterns(&asked),
         Command::Learn(asked) => store(&asked.place).and_then(|store| learn::learn(&store, &asked)),
+        Command::Replay(asked) => replay::replay(&asked),
         Command::List(list) => store(&list.place).and_then(|store| show::list(&store)),
         Command::Clean(clean) => self::clean(&clean),
         Command::Collect(asked) => {

@@ -82,6 +82,12 @@ impl DetectConfig {
         }
     }
 
+    /// As a process is watched: everything recorded or not, the mean sampling interval, the age limit of handles.
+    pub fn of(aggressive: bool, sample_bytes: u64, handles_max_age_s: f64) -> Self {
+        let base = if aggressive { Self::aggressive() } else { Self::guard() };
+        Self { sample_interval_bytes: sample_bytes as f64, handles_max_age_s, ..base }
+    }
+
     /// Span of growth of resources that is asked for before it is shown, in seconds.
     pub fn handles_maturity_s(&self) -> f64 {
         self.handles_maturity_ages * self.handles_max_age_s

@@ -2,7 +2,7 @@
 //! In: `memguard_model::ProcessModel`. Out: [`Finding`]s.
 //!
 //! One look: every [`Detector`] gives its [`Suspicion`]s. Many looks: [`Verdicts`] confirms or drops them and
-//! sets the confidence. The crate's README holds the measured error rates.
+//! sets the confidence. `docs/detection.md` holds the measured error rates.
 #![forbid(unsafe_code)]
 
 mod batch;

@@ -31,16 +31,28 @@ struct Judge {
 impl Verdicts {
     /// With all detectors.
     pub fn new(config: DetectConfig) -> Self {
-        let all: Vec<Box<dyn Detector + Send>> = vec![
-            Box::new(HeapGrowth),
-            Box::new(Handles),
-            Box::new(Timers),
-            Box::new(Threads),
-            Box::new(Listeners),
-            Box::new(Processes),
-            Box::new(Mappings),
+        Self::chosen(config, &|_| true)
+    }
+
+    /// With the detectors of the patterns that are switched on, by name.
+    pub fn chosen(config: DetectConfig, is_on: &dyn Fn(&str) -> bool) -> Self {
+        let all: [(&str, Box<dyn Detector + Send>); 6] = [
+            ("handles", Box::new(Handles)),
+            ("timers", Box::new(Timers)),
+            ("threads", Box::new(Threads)),
+            ("listeners", Box::new(Listeners)),
+            ("processes", Box::new(Processes)),
+            ("mappings", Box::new(Mappings)),
         ];
-        Self::with_detectors(config, all)
+        let mut chosen: Vec<_> =
+            all.into_iter().filter(|(name, _)| is_on(name)).map(|(_, detector)| detector).collect();
+        // One detector for both: which of the two it is turns out on the way.
+        let of_heap = [("leaks", Pattern::Leaks), ("caches", Pattern::Caches)];
+        if of_heap.iter().any(|(name, _)| is_on(name)) {
+            chosen.insert(0, Box::new(HeapGrowth));
+        }
+        let off = of_heap.iter().filter(|(name, _)| !is_on(name)).map(|(_, pattern)| *pattern);
+        Self::with_detectors(config, chosen).without(off.collect())
     }
 
     /// With chosen detectors.
@@ -50,8 +62,7 @@ impl Verdicts {
     }
 
     /// Leaves findings of these patterns out.
-    #[must_use]
-    pub fn without(self, hidden: Vec<Pattern>) -> Self {
+    fn without(self, hidden: Vec<Pattern>) -> Self {
         Self { hidden, ..self }
     }
 

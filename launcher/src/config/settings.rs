@@ -32,6 +32,9 @@ pub struct Settings {
     pub handle_age_max: Duration,
     /// Whether names of resources are left out.
     pub redact: bool,
+    /// Whether what is read of the processes is kept, to be judged again.
+    #[serde(default)]
+    pub record: bool,
     /// Share of the program's CPU time that hooks may take, 0 to 1; `None` is no limit.
     pub overhead_budget: Option<f64>,
     /// Capacity of the table of live sampled objects, per process.

@@ -129,6 +129,15 @@ pub const KEYS: &[Key] = &[
         help: "Leave paths, addresses and names of threads and commands out of what is recorded of resources",
     },
     Key {
+        name: "record",
+        option: Some("record"),
+        value_name: "",
+        kind: Kind::Switch { set: |to, value| to.record = value },
+        default: "false",
+        aggressive: "false",
+        help: "Keep what is read of each process in record-PID.jsonl.gz in the session's directory, 256 MiB at most each, for 'memguard replay'",
+    },
+    Key {
         name: "overhead_budget",
         option: Some("overhead-budget"),
         value_name: "SHARE",

@@ -9,6 +9,7 @@ mod facts;
 mod governor;
 mod outside;
 mod process;
+mod recorder;
 mod report_file;
 mod shown;
 mod sites;
@@ -20,10 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use memguard_collect::{Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
-use memguard_detect::{
-    self as detect, DetectConfig, Detector, Handles, HeapGrowth, Listeners, Mappings, Processes, Threads,
-    Timers, Verdicts,
-};
+use memguard_detect::{DetectConfig, Verdicts};
 use memguard_segment::Capacities;
 use memguard_segment::control;
 
@@ -32,6 +30,7 @@ use crate::spawn::ProgramExit;
 use governor::Governor;
 use outside::Outside;
 use process::{Costs, Watched};
+use recorder::RecordingPlan;
 use sites::Sites;
 use tracer::{TracePace, Tracer};
 
@@ -60,9 +59,6 @@ const UNREADABLE_MAX: usize = 16;
 /// How many looks a segment may take until it can be read.
 const OPEN_TRIES_MAX: u32 = 20;
 
-/// Makes a fresh detector.
-type MakeDetector = fn() -> Box<dyn Detector + Send>;
-
 /// One session under watch.
 pub struct Watch {
     files: SessionFiles,
@@ -89,6 +85,7 @@ pub struct Watch {
     forgotten: u64,
     forgotten_remarkable: u64,
     forgotten_costs: Costs,
+    recording: Option<RecordingPlan>,
 }
 
 impl Watch {
@@ -98,18 +95,17 @@ impl Watch {
     /// If the directory cannot be written to or the disk is full.
     pub fn prepare(directory: &Path, settings: &Settings) -> io::Result<Self> {
         let control = capacities(settings);
-        Ok(Self::over(memguard_collect::prepare(directory, &control)?, settings))
+        Ok(Self::over(memguard_collect::prepare(directory, &control)?, directory, settings))
     }
 
     /// Goes on with what another collector has prepared.
     pub fn resume(directory: &Path, settings: &Settings) -> Self {
-        Self::over(SessionFiles::open(directory), settings)
+        Self::over(SessionFiles::open(directory), directory, settings)
     }
 
-    fn over(files: SessionFiles, settings: &Settings) -> Self {
-        let mut config = if settings.aggressive { DetectConfig::aggressive() } else { DetectConfig::guard() };
-        config.sample_interval_bytes = settings.sample_bytes as f64;
-        config.handles_max_age_s = settings.handle_age_max.as_secs_f64();
+    fn over(files: SessionFiles, directory: &Path, settings: &Settings) -> Self {
+        let age_max_s = settings.handle_age_max.as_secs_f64();
+        let config = DetectConfig::of(settings.aggressive, settings.sample_bytes, age_max_s);
         Self {
             files,
             kernel: Kernel::default(),
@@ -133,6 +129,7 @@ impl Watch {
             forgotten: 0,
             forgotten_remarkable: 0,
             forgotten_costs: Costs::default(),
+            recording: RecordingPlan::of(directory, settings),
         }
     }
 
@@ -170,7 +167,7 @@ impl Watch {
         for (path, tries) in std::mem::take(&mut self.unopened) {
             let resources = ResourceReader::new(self.pace, self.redaction);
             match Watched::open(&path, self.verdicts(), self.governor(), self.tracer(), resources) {
-                Ok(process) => self.processes.push(process),
+                Ok(process) => self.processes.push(process.recorded(self.recording.clone())),
                 // Its process is just making it, or was killed while it did.
                 Err(_) if tries < OPEN_TRIES_MAX && !is_last => self.unopened.push((path, tries + 1)),
                 Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
@@ -210,29 +207,15 @@ impl Watch {
         let hooked: BTreeSet<i32> = alive.map(|process| process.pid() as i32).collect();
         for reader in self.outside.fresh(&hooked) {
             let resources = ResourceReader::new(self.pace, self.redaction);
-            self.processes.push(Watched::observe(reader, self.verdicts(), resources));
+            let process = Watched::observe(reader, self.verdicts(), resources);
+            self.processes.push(process.recorded(self.recording.clone()));
         }
     }
 
     /// Judges by the patterns that are switched on.
     fn verdicts(&self) -> Verdicts {
-        let all: [(&str, MakeDetector); 6] = [
-            ("handles", || Box::new(Handles)),
-            ("timers", || Box::new(Timers)),
-            ("threads", || Box::new(Threads)),
-            ("listeners", || Box::new(Listeners)),
-            ("processes", || Box::new(Processes)),
-            ("mappings", || Box::new(Mappings)),
-        ];
-        let is_on = |name| Pattern::named(name).is_some_and(|pattern| self.patterns.contains(pattern));
-        let mut chosen: Vec<_> = all.iter().filter(|(name, _)| is_on(name)).map(|(_, make)| make()).collect();
-        // One detector for both: which of the two it is turns out on the way.
-        let of_heap = [("leaks", detect::Pattern::Leaks), ("caches", detect::Pattern::Caches)];
-        if of_heap.iter().any(|(name, _)| is_on(name)) {
-            chosen.push(Box::new(HeapGrowth));
-        }
-        let off = of_heap.iter().filter(|(name, _)| !is_on(name)).map(|(_, pattern)| *pattern);
-        Verdicts::with_detectors(self.config, chosen).without(off.collect())
+        let is_on = |name: &str| Pattern::named(name).is_some_and(|pattern| self.patterns.contains(pattern));
+        Verdicts::chosen(self.config, &is_on)
     }
 
     /// Where everything is recorded there is nothing to govern.
@@ -337,11 +320,13 @@ impl Watch {
                 self.forgotten_remarkable
             )
         });
+        let recording = self.processes.iter().find_map(Watched::recording_trouble).map(str::to_owned);
         let unreadable = (self.unreadable_more > 0)
             .then(|| format!("{} more segments could not be read", self.unreadable_more));
         refused
             .chain(forgotten)
             .chain(remarkable)
+            .chain(recording)
             .chain(unreadable)
             .chain(self.unreadable.iter().map(|why| format!("a segment could not be read: {why}")))
             .collect()

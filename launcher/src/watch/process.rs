@@ -18,6 +18,7 @@ use memguard_symbolize::ModuleRef;
 
 use super::facts::unix_time_s;
 use super::governor::{Governor, Look};
+use super::recorder::{Recorder, RecordingPlan};
 use super::shown::Shown;
 use super::sites::{ProcessSites, Sites};
 use super::tracer::Tracer;
@@ -53,6 +54,7 @@ pub struct Watched {
     wait_ns: u64,
     /// What was shown lately.
     shown: Shown,
+    recorder: Recorder,
 }
 
 /// What watching the process costs, and how its heap grew.
@@ -127,7 +129,19 @@ impl Watched {
             tracer: None,
             wait_ns: 0,
             shown: Shown::default(),
+            recorder: Recorder::default(),
         }
+    }
+
+    /// Keeps what is taken in from now on, if there is a plan.
+    #[must_use]
+    pub fn recorded(self, plan: Option<RecordingPlan>) -> Self {
+        Self { recorder: Recorder::new(plan), ..self }
+    }
+
+    /// What went wrong with its recording.
+    pub fn recording_trouble(&self) -> Option<&str> {
+        self.recorder.trouble()
     }
 
     /// Its number as we see it, which in another PID namespace is not the one that it knows.
@@ -206,6 +220,7 @@ impl Watched {
             self.costs.cpu_ns = stat.cpu_ns;
             let interval = reader.sample_interval_bytes();
             self.model.absorb_sample_interval(reading.at_ns, interval);
+            self.recorder.sample_interval(reading.at_ns, interval, reader);
             self.costs.sample_bytes_peak = self.costs.sample_bytes_peak.max(interval);
             if let Some(governor) = &mut self.governor {
                 let look = Look { at_ns: reading.at_ns, cpu_ns: stat.cpu_ns, hooks: reader.hook_times() };
@@ -220,15 +235,16 @@ impl Watched {
         }
         if self.costs.cpu_ns != 0 {
             self.model.absorb_cpu(self.costs.cpu_ns + self.wait_ns);
+            self.recorder.cpu(self.costs.cpu_ns + self.wait_ns);
         }
         if is_over && !self.known {
-            self.replay(&reading);
+            self.replay(&reading, sites);
         }
-        self.model.absorb(&reading, &|stack: StackId| self.sites.of(stack));
+        self.absorb(&reading, sites);
         if let (Some(stat), Some(kernel)) = (stat, kernel) {
             self.look_at_resources(sites, kernel, &stat);
         }
-        self.findings = self.verdicts.look(&self.model);
+        self.judge(sites);
         if is_over {
             self.findings.extend(self.shown.given_back_at_end(&self.findings, &self.model));
         } else {
@@ -256,6 +272,7 @@ impl Watched {
         let wanted = self.verdicts.to_trace(&self.model);
         let traces = tracer.look(identity.pid, wanted, &self.model, &is_ours);
         if !traces.is_empty() {
+            self.recorder.traces(at_ns, &traces);
             self.model.absorb_traces(at_ns, traces);
         }
     }
@@ -266,11 +283,25 @@ impl Watched {
     }
 
     /// The process was over before anybody looked: the looks that should have been are made up from its tables.
-    fn replay(&mut self, end: &Reading) {
+    fn replay(&mut self, end: &Reading, sites: &mut Sites) {
         for look in 1..REPLAYED_LOOKS {
             let Some(past) = end.as_of(end.at_ns / REPLAYED_LOOKS * look) else { return };
-            self.model.absorb(&past, &|stack: StackId| self.sites.of(stack));
-            self.findings = self.verdicts.look(&self.model);
+            self.absorb(&past, sites);
+            self.judge(sites);
+        }
+    }
+
+    fn absorb(&mut self, reading: &Reading, sites: &mut Sites) {
+        if let Some(reader) = &self.reader {
+            self.recorder.heap(reading, reader, &mut self.sites, sites);
+        }
+        self.model.absorb(reading, &|stack: StackId| self.sites.of(stack));
+    }
+
+    fn judge(&mut self, sites: &mut Sites) {
+        self.findings = self.verdicts.look(&self.model);
+        if let Some(reader) = &self.reader {
+            self.recorder.look(&self.findings, reader, &mut self.sites, sites);
         }
     }
 
@@ -293,6 +324,7 @@ impl Watched {
         self.facts.descriptors_limit = reading.descriptors_max.or(self.facts.descriptors_limit);
         self.facts.threads_last = reading.threads;
         self.facts.threads_peak = self.facts.threads_peak.max(reading.threads);
+        self.recorder.resources(&reading, reader, &mut self.sites, sites);
         self.model.absorb_resources(&reading, &|stack: StackId| self.sites.of(stack));
     }
 
@@ -339,6 +371,7 @@ impl Watched {
             self.kept_frames.insert(stack, frames);
         }
         self.reader = None;
+        self.recorder.end();
         // Nothing of it is looked at again; many processes may end in a session.
         self.model = ProcessModel::new();
         self.verdicts = Verdicts::with_detectors(DetectConfig::default(), Vec::new());

@@ -47,17 +47,28 @@ impl Sites {
 
     /// The site of a stack: its innermost application frame.
     fn of(&mut self, stack: &[(ModuleRef, u64)]) -> SiteId {
+        let named = self.functions(stack);
+        location_index(&named).and_then(|at| stack.get(at)).map_or(UNKNOWN, |frame| self.number(frame))
+    }
+
+    /// What the site of a stack is called, by functions alone.
+    pub fn name(&mut self, stack: &[(ModuleRef, u64)]) -> String {
+        memguard_report::location(&self.functions(stack))
+    }
+
+    /// The innermost frames up to the application's, with functions alone.
+    fn functions(&mut self, stack: &[(ModuleRef, u64)]) -> Vec<Frame> {
         let mut physical: Vec<Frame> = Vec::new();
         for (module, address) in stack.iter().take(FRAMES_NAMED_MAX) {
             let named = self.symbolizer.resolve_function_only(module, *address, true);
+            let role = memguard_symbolize::role(&named);
             physical.push(named);
             // Most stacks reach the application within a few frames; the rest need no names.
-            let last = physical.len() - 1;
-            if memguard_symbolize::role(&physical[last]) == memguard_symbolize::FrameRole::Application {
-                return self.number(&stack[last]);
+            if role == memguard_symbolize::FrameRole::Application {
+                break;
             }
         }
-        location_index(&physical).and_then(|at| stack.get(at)).map_or(UNKNOWN, |frame| self.number(frame))
+        physical
     }
 
     /// The frames of a stack with functions, files, lines and inlined frames, innermost first.

@@ -9,7 +9,7 @@ use crate::output;
 
 /// Who may import whom, without the `memguard-` that all names begin with. `sampling` is arithmetic that knows nobody:
 /// estimators are needed on the other side as well.
-const TABLE: [(&str, &[&str]); 15] = [
+const TABLE: [(&str, &[&str]); 17] = [
     ("segment", &[]),
     ("sampling", &[]),
     ("unwind", &[]),
@@ -23,6 +23,8 @@ const TABLE: [(&str, &[&str]); 15] = [
     ("collect", &["segment", "model", "inspect"]),
     ("detect", &["model", "sampling"]),
     ("patterns", &["detect", "symbolize"]),
+    ("recording", &["model", "detect"]),
+    ("simulate", &["detect", "model", "sampling"]),
     ("report", &["detect", "model", "patterns", "symbolize"]),
     (
         "launcher",
@@ -34,6 +36,7 @@ const TABLE: [(&str, &[&str]); 15] = [
             "inspect",
             "collect",
             "detect",
+            "recording",
             "symbolize",
             "patterns",
             "report",

@@ -1,8 +1,8 @@
-//! Detect, a month in virtual time: what a model and its verdicts hold does not grow with the length of the run.
+//! Simulate, a month in virtual time: what a model and its verdicts hold does not grow with the length of the run.
 //!
 //! Method: a server with many places, a daily wave of load, a deploy a day that brings new places, an interval that the
 //! governor changes, files that come and go, and a worker process an hour. A look every half hour (every `LOOK_S` seconds;
-//! `LOOK_S=1 cargo test --release -p memguard-detect --test month` is what a collector does). What is held is measured by the
+//! `LOOK_S=1 cargo test --release -p memguard-simulate --test month` is what a collector does). What is held is measured by the
 //! length of its description in words, which names every number in it.
 
 use memguard_detect::{DetectConfig, Verdicts};
@@ -108,16 +108,7 @@ impl Watched {
 
     fn totals_of(&mut self, stack: StackId) -> &mut StackTotals {
         let index = self.totals.iter().position(|totals| totals.stack == stack).unwrap_or_else(|| {
-            self.totals.push(StackTotals {
-                stack,
-                births: 0,
-                deaths: 0,
-                born_count: 0.0,
-                died_count: 0.0,
-                born_bytes: 0.0,
-                died_bytes: 0.0,
-                lifetimes: [0; LIFETIME_BUCKETS],
-            });
+            self.totals.push(StackTotals::none(stack));
             self.totals.len() - 1
         });
         &mut self.totals[index]

@@ -1,11 +1,9 @@
-//! Simulator of what a program holds beside memory: things with a birth, an end and a kernel state, in virtual time.
-//! In: things, callbacks, libraries. Out: what was found when, judged at every look.
+//! Simulate, worlds: what a program holds beside memory: things with a birth, an end and a kernel state, in virtual time.
+//! In: things, callbacks, libraries. Out: [`ResourceReading`]s.
 
-use super::{FOREVER, exponential};
-use memguard_detect::{DetectConfig, Finding, Kind, Verdicts};
+use crate::draws::{FOREVER, exponential};
 use memguard_model::{
-    Class, Condition, Holding, HoldingTotals, LIFETIME_BUCKETS, Origin, ProcessModel, ResourceReading,
-    SiteId, StackId,
+    Class, Condition, Holding, HoldingTotals, LIFETIME_BUCKETS, Origin, ResourceReading, StackId,
 };
 use memguard_sampling::Rng;
 use std::collections::BTreeMap;
@@ -14,20 +12,29 @@ use std::sync::Arc;
 /// One thing.
 #[derive(Debug, Clone)]
 pub struct Thing {
+    /// What it is.
     pub class: Class,
+    /// Where it was made.
     pub site: u32,
+    /// Birth, in seconds.
     pub at_s: f64,
+    /// End, in seconds.
     pub dies_s: f64,
+    /// Bytes of a mapping.
     pub size_bytes: u64,
+    /// How it came to be known.
     pub origin: Origin,
     /// When the kernel state of its class begins: `CLOSE_WAIT`, ended, orphaned, unread.
     pub state_s: f64,
     /// Interval of a timer whose ticks are unread.
     pub interval_s: f64,
+    /// Whether it waits for connections.
     pub listening: bool,
+    /// Whether nobody has to join it.
     pub detached: bool,
-    /// It is used this often, until then; 0 where the kernel does not tell.
+    /// It is used this often; 0 where the kernel does not tell.
     pub use_every_s: f64,
+    /// Time of its last use.
     pub used_until_s: f64,
 }
 
@@ -52,31 +59,14 @@ pub fn thing(class: Class, at_s: f64) -> Thing {
 /// A program.
 #[derive(Debug, Clone, Default)]
 pub struct World {
+    /// Everything with a life of its own.
     pub things: Vec<Thing>,
     /// Times at which a callback is registered.
     pub callbacks_s: Vec<f64>,
     /// Times at which a library is loaded, and unloaded.
     pub libraries_s: Vec<(f64, f64)>,
+    /// Limit of descriptors.
     pub descriptors_max: Option<u64>,
-}
-
-/// What was seen.
-#[derive(Debug, Clone, Default)]
-pub struct Seen {
-    /// Highest confidence of any finding, ever.
-    pub ever: f64,
-    /// Highest confidence at the last look.
-    pub last: f64,
-    /// First time each kind was at 0.5 or more.
-    pub shown_s: BTreeMap<Kind, f64>,
-    /// Highest confidence of each kind.
-    pub best: BTreeMap<Kind, f64>,
-    /// How often a place that was shown under one kind came to be shown under another.
-    pub changes: u32,
-    /// Findings of the last look.
-    pub findings: Vec<Finding>,
-    /// The finding that was highest, when it was.
-    pub worst: Option<Finding>,
 }
 
 impl World {
@@ -96,38 +86,19 @@ impl World {
         }
     }
 
-    /// Looks every `poll_s`.
-    pub fn watch(mut self, poll_s: f64, end_s: f64, config: DetectConfig) -> Seen {
-        self.things.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
-        let mut model = ProcessModel::new();
-        let mut verdicts = Verdicts::new(config);
-        let mut seen = Seen::default();
-        let mut kinds: BTreeMap<(SiteId, &str), Kind> = BTreeMap::new();
-        let looks = (end_s / poll_s).round() as u64;
-        for look in 1..=looks {
-            let now_s = look as f64 * poll_s;
-            model.absorb_resources(&self.reading(now_s, poll_s), &|stack| SiteId(stack.0));
-            seen.findings = verdicts.look(&model);
-            seen.last = seen.findings.first().map_or(0.0, |finding| finding.confidence);
-            for finding in &seen.findings {
-                if finding.confidence > seen.ever {
-                    seen.ever = finding.confidence;
-                    seen.worst = Some(finding.clone());
-                }
-                let best = seen.best.entry(finding.kind).or_default();
-                *best = best.max(finding.confidence);
-                if finding.confidence >= 0.5 {
-                    seen.shown_s.entry(finding.kind).or_insert(now_s);
-                    let subject = if finding.kind == Kind::FdLimitNear { "process" } else { "place" };
-                    let before = kinds.insert((finding.site, subject), finding.kind);
-                    seen.changes += u32::from(before.is_some_and(|kind| kind != finding.kind));
-                }
-            }
-        }
-        seen
+    /// Things in order of birth.
+    pub(crate) fn in_order(&self) -> Self {
+        let mut world = self.clone();
+        world.things.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+        world
     }
 
-    fn reading(&self, now_s: f64, poll_s: f64) -> ResourceReading {
+    /// Whether the program holds nothing beside memory.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.things.is_empty() && self.callbacks_s.is_empty() && self.libraries_s.is_empty()
+    }
+
+    pub(crate) fn reading(&self, now_s: f64, poll_s: f64) -> ResourceReading {
         let mut totals: BTreeMap<(Class, u32), HoldingTotals> = BTreeMap::new();
         let mut holdings = Vec::new();
         for (index, thing) in self.things.iter().enumerate().take_while(|(_, thing)| thing.at_s <= now_s) {

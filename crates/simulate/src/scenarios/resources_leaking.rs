@@ -1,11 +1,45 @@
-//! Leaks of everything beside the heap, one or more for each kind. In: the mode. Out: programs in virtual time.
+//! Scenarios, leaks of everything beside the heap, one or more for each kind. In: the mode. Out: programs in virtual time.
 
-use crate::sim::resources::{Thing, World, thing};
-use crate::sim::{FOREVER, exponential};
-use crate::{Leak, Make, Mode};
+use crate::draws::{FOREVER, exponential};
+use crate::mode::Mode;
+use crate::scenario::{Horizon, Make, Modes, Scenario, Truth};
+use crate::world::{Thing, World, thing};
 use memguard_detect::Kind;
 use memguard_model::{Class, Origin};
 use memguard_sampling::Rng;
+
+/// Makes a world of a mode that runs for so many seconds.
+pub type MakeWorld = fn(&mut Rng, &Mode, f64) -> World;
+
+/// A leak, with the time by which it must be found.
+#[derive(Debug, Clone, Copy)]
+pub struct Leak {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// What it must be called.
+    pub kind: Kind,
+    /// Units by which it must be shown; 0: as plain growth.
+    pub by: f64,
+    /// Units for which it is watched.
+    pub units: f64,
+    /// Confidence that it must reach.
+    pub reaches: f64,
+    /// Makes it.
+    pub make: MakeWorld,
+}
+
+impl Leak {
+    /// The same as a scenario.
+    pub fn scenario(&self) -> Scenario {
+        let name = format!("resources: {}", self.name);
+        let truth = Truth::Leak(vec![crate::judge::kind_name(self.kind)]);
+        let make = Make::Held(self.make);
+        // What no hook saw is at no place, libraries are the process's.
+        let nowhere = ["files, not seen by a hook", "libraries loaded without end"].contains(&self.name);
+        let sites: &[u32] = if nowhere { &[0] } else { &[1] };
+        Scenario::new(name, "resources", Modes::Both, Horizon::Units(self.units), truth, make).at(sites)
+    }
+}
 
 /// Things that are made at the mode's pace and kept.
 fn steady(rng: &mut Rng, mode: &Mode, end_s: f64, make: impl Fn(f64) -> Thing) -> World {
@@ -46,7 +80,7 @@ macro_rules! grows {
     };
 }
 
-fn state(name: &'static str, kind: Kind, by: f64, reaches: f64, make: Make) -> Leak {
+fn state(name: &'static str, kind: Kind, by: f64, reaches: f64, make: MakeWorld) -> Leak {
     Leak { name, kind, by, units: 10.0, reaches, make }
 }
 

@@ -1,71 +1,22 @@
-//! Detect, error rates on everything beside the heap: for every kind a leak that must be found in time and under its
+//! Simulate, error rates on everything beside the heap: for every kind a leak that must be found in time and under its
 //! name, and near misses that must stay below 0.5 at every look. Times are in units of `handles_max_age_s` (60 s in
 //! guard mode, 2 s in aggressive mode), so both modes run the same patterns. Table: `SEEDS=40 cargo test --release
-//! -p memguard-detect --test resources -- --nocapture --test-threads 1`.
+//! -p memguard-simulate --test resources -- --nocapture --test-threads 1`.
 
-mod healthy;
-mod leaking;
-mod sim;
-
-use memguard_detect::{DetectConfig, Kind};
 use memguard_sampling::Rng;
-use sim::resources::{Seen, World};
-use sim::seeds;
-
-/// The unit of time and how fast a leak is.
-#[derive(Debug, Clone, Copy)]
-pub struct Mode {
-    name: &'static str,
-    config: DetectConfig,
-    poll_s: f64,
-    /// One unit, in seconds.
-    unit_s: f64,
-    /// Leaked things in a unit: one in 10 s in guard mode, one in 100 ms in aggressive mode.
-    leaks: f64,
-    /// Units by which plain growth must be found.
-    growth_by: f64,
-}
-
-/// Makes a program of a mode that runs for so many seconds.
-pub type Make = fn(&mut Rng, &Mode, f64) -> World;
+use memguard_simulate::scenarios::resources_leaking::MakeWorld;
+use memguard_simulate::scenarios::{resources_healthy, resources_leaking};
+use memguard_simulate::{Mode, Outcome, seeds};
 
 fn modes() -> [Mode; 2] {
-    let guard = DetectConfig::guard();
-    let aggressive = DetectConfig::aggressive();
-    [
-        Mode { name: "guard", config: guard, poll_s: 1.0, unit_s: 60.0, leaks: 6.0, growth_by: 5.0 },
-        Mode {
-            name: "aggressive",
-            config: aggressive,
-            poll_s: 0.1,
-            unit_s: 2.0,
-            leaks: 20.0,
-            growth_by: 3.0,
-        },
-    ]
+    [Mode::guard(), Mode::aggressive()]
 }
 
-fn watch(mode: &Mode, seed: u64, units: f64, make: Make) -> Seen {
+fn watch(mode: &Mode, seed: u64, units: f64, make: MakeWorld) -> Outcome {
     let end_s = units * mode.unit_s;
     // Long runs are looked at less often, as the collector does when a look is dear.
     let poll_s = if units > 30.0 { mode.unit_s / 20.0 } else { mode.poll_s };
     make(&mut Rng::from_seed(seed), mode, end_s).watch(poll_s, end_s, mode.config)
-}
-
-/// A leak.
-pub struct Leak {
-    /// Its name in the table.
-    pub name: &'static str,
-    /// What it must be called.
-    pub kind: Kind,
-    /// Units by which it must be shown; 0: as plain growth.
-    pub by: f64,
-    /// Units for which it is watched.
-    pub units: f64,
-    /// Confidence that it must reach.
-    pub reaches: f64,
-    /// Makes it.
-    pub make: Make,
 }
 
 /// Goal: every kind is found in time, under its own name, and stays found. Method: seeded runs in both modes.
@@ -77,7 +28,7 @@ fn leaks_are_found() {
     );
     let (mut all, mut found, mut wrong) = (0, 0, 0);
     let mut bad = Vec::new();
-    for leak in leaking::all() {
+    for leak in resources_leaking::all() {
         for mode in modes() {
             let by_s = mode.unit_s * if leak.by > 0.0 { leak.by } else { mode.growth_by };
             let (mut in_time, mut at_end, mut others, mut renamed, mut best) = (0, 0, 0, 0, 0.0);
@@ -121,7 +72,7 @@ fn healthy_is_never_shown() {
     println!("| healthy | mode | ever shown | highest, mean |");
     let (mut all, mut shown) = (0_u64, 0_u64);
     let mut bad = Vec::new();
-    for (name, units, make) in healthy::all() {
+    for (name, units, make) in resources_healthy::all() {
         for mode in modes() {
             let (mut ever, mut best) = (0_u64, 0.0);
             let mut worst = None;

@@ -1,13 +1,11 @@
-//! Detect, error rates when the sampling interval changes in mid-run, as the budget governor does it: leaks are found as
+//! Simulate, error rates when the sampling interval changes in mid-run, as the budget governor does it: leaks are found as
 //! with a steady interval, and no healthy program is shown because of the change. 240 virtual minutes, a look a minute; ten
 //! times as many objects as in `patterns.rs`, so that a sixteenth of them is still enough to go by. Table:
-//! `SEEDS=40 cargo test --release -p memguard-detect --test thinning -- --nocapture`.
-
-mod sim;
+//! `SEEDS=40 cargo test --release -p memguard-simulate --test thinning -- --nocapture`.
 
 use memguard_detect::DetectConfig;
 use memguard_sampling::Rng;
-use sim::{FOREVER, Program, exponential, fifo, seeds};
+use memguard_simulate::{FOREVER, Program, exponential, fifo, seeds};
 
 const MINUTE: f64 = 60.0;
 const END: f64 = 240.0 * MINUTE;
@@ -120,7 +118,7 @@ fn shown(pattern: Pattern, schedule: Schedule, seeds: u64) -> (f64, f64) {
         let interval = DetectConfig::guard().sample_interval_bytes as u64;
         let leaked = program.births.iter().filter(|birth| birth.dies_s == FOREVER).count() as f64;
         let truth = leaked * SIZE as f64 / memguard_sampling::inclusion_probability(SIZE, interval);
-        let outcome = program.watch(&mut rng, MINUTE, END, DetectConfig::guard(), false);
+        let outcome = program.watch(&mut rng, MINUTE, END, DetectConfig::guard());
         shown += f64::from(u8::from(outcome.last >= 0.5)) / seeds as f64;
         if let Some(finding) = outcome.findings.first().filter(|finding| finding.confidence >= 0.5) {
             sizes += finding.size_bytes;

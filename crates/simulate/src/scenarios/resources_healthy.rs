@@ -1,9 +1,10 @@
-//! Near misses: programs that look for a while as if they leaked, one or more for each kind. In: the mode. Out: programs
+//! Scenarios, near misses beside the heap: programs that look for a while as if they leaked, one or more for each kind. In: the mode. Out: programs
 //! in virtual time, none of which may be shown at any look.
 
-use crate::sim::exponential;
-use crate::sim::resources::{Thing, World, thing};
-use crate::{Make, Mode};
+use super::resources_leaking::MakeWorld;
+use crate::draws::exponential;
+use crate::mode::Mode;
+use crate::world::{Thing, World, thing};
 use memguard_model::{Class, Origin};
 use memguard_sampling::Rng;
 
@@ -42,7 +43,7 @@ fn fifo(rng: &mut Rng, mode: &Mode, end_s: f64, a_unit: f64, room: usize, class:
 }
 
 /// Every near miss: its name, the units it is watched for, how it is made.
-pub fn all() -> Vec<(&'static str, f64, Make)> {
+pub fn all() -> Vec<(&'static str, f64, MakeWorld)> {
     let mut all = kept();
     all.extend(moving());
     all.extend(states());
@@ -51,7 +52,7 @@ pub fn all() -> Vec<(&'static str, f64, Make)> {
 }
 
 /// What is opened once and stays.
-fn kept() -> Vec<(&'static str, f64, Make)> {
+fn kept() -> Vec<(&'static str, f64, MakeWorld)> {
     vec![
         ("pool of 50 connections at start", 20.0, |_, mode, _| {
             at_once(mode, 0.1, 50, |at| thing(Class::Socket, at))
@@ -89,7 +90,7 @@ fn kept() -> Vec<(&'static str, f64, Make)> {
 }
 
 /// What comes and goes.
-fn moving() -> Vec<(&'static str, f64, Make)> {
+fn moving() -> Vec<(&'static str, f64, MakeWorld)> {
     vec![
         ("files of requests", 20.0, |rng, mode, end_s| {
             churn(rng, mode, end_s, 100.0, |rng| exponential(rng, 0.02), Class::File)
@@ -152,7 +153,7 @@ fn moving() -> Vec<(&'static str, f64, Make)> {
 }
 
 /// What the kernel says of things that will be taken care of.
-fn states() -> Vec<(&'static str, f64, Make)> {
+fn states() -> Vec<(&'static str, f64, MakeWorld)> {
     vec![
         ("CLOSE_WAIT, closed a fifth of a unit later", 20.0, |rng, mode, end_s| {
             let unit_s = mode.unit_s;
@@ -200,7 +201,7 @@ fn states() -> Vec<(&'static str, f64, Make)> {
 }
 
 /// What is known by its number alone.
-fn numbers() -> Vec<(&'static str, f64, Make)> {
+fn numbers() -> Vec<(&'static str, f64, MakeWorld)> {
     vec![
         ("callbacks registered at start", 20.0, |_, mode, _| World {
             callbacks_s: (0..40).map(|i| 0.001 * f64::from(i) * mode.unit_s).collect(),

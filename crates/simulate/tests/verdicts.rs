@@ -1,17 +1,15 @@
-//! Detect, rules of confidence that hold look by look: caps, withdrawal, what a finding carries.
-
-mod sim;
+//! Simulate, rules of confidence that hold look by look: caps, withdrawal, what a finding carries.
 
 use memguard_detect::DetectConfig;
 use memguard_sampling::Rng;
-use sim::{FOREVER, Outcome, Program};
+use memguard_simulate::{FOREVER, Outcome, Program};
 
 /// A leak of 2 MB/s between two times; with `freed_s`, all of it is freed then.
 fn leak(seed: u64, span_s: (f64, f64), freed_s: f64, end_s: f64, config: DetectConfig) -> Outcome {
     let mut rng = Rng::from_seed(seed);
-    let mut program = Program::default();
+    let mut program = Program { thin: true, ..Program::default() };
     program.poisson(&mut rng, 1, 4096, span_s, 500.0, |_| 500.0, |_, at| freed_s - at);
-    program.watch(&mut rng, config.look_gap_s, end_s, config, true)
+    program.watch(&mut rng, config.look_gap_s, end_s, config)
 }
 
 /// Goal: a young process has no finding of 0.5 or more. Method: leaks, watched until just before maturity.
