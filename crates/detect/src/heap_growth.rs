@@ -168,7 +168,12 @@ impl Growth<'_> {
                 samples_per_s: survivors.sum / span_s,
                 weight: survivors.weight(),
                 dispersion: self.survivors.cohorts.dispersion(),
-                maturity_s: config.maturity_at(bytes_per_s) * patience,
+                maturity_s: patience
+                    * if self.reach.is_known() {
+                        config.maturity_known_at(bytes_per_s)
+                    } else {
+                        config.maturity_at(bytes_per_s)
+                    },
                 maturity_least_s: config.maturity_s,
                 looks_to_confirm: config.looks_to_confirm,
                 confidence_max: if self.reach.is_known() { CONFIDENCE_KNOWN_MAX } else { CONFIDENCE_MAX },

@@ -16,6 +16,7 @@ use memguard_detect::Finding;
 use memguard_model::{Reading, ResourceReading, SiteId, StackId, Trace};
 use memguard_recording::{BYTES_MAX, Header, VERSION, Writer};
 use memguard_report::location;
+use memguard_symbolize::location_index;
 
 use super::facts::CONFIDENCE_STORED_MIN;
 use super::sites::{ProcessSites, Sites};
@@ -163,7 +164,8 @@ impl Recorder {
         let mut written = Ok(());
         for finding in findings.iter().filter(|finding| finding.confidence >= CONFIDENCE_STORED_MIN) {
             if self.located.insert(finding.site) {
-                let name = location(&sites.resolve(&own.frames(finding.stack, reader)));
+                let frames = sites.resolve(&own.frames(finding.stack, reader));
+                let name = location(&frames, location_index(&frames));
                 written = written.and_then(|()| writer.place(finding.site, &name));
             }
         }

@@ -53,7 +53,8 @@ impl Sites {
 
     /// What the site of a stack is called, by functions alone.
     pub fn name(&mut self, stack: &[(ModuleRef, u64)]) -> String {
-        memguard_report::location(&self.functions(stack))
+        let frames = self.functions(stack);
+        memguard_report::location(&frames, location_index(&frames))
     }
 
     /// The innermost frames up to the application's, with functions alone.
