@@ -21,6 +21,7 @@ use memguard_collect::{Kernel, OpenError, Pace, Redaction, ResourceReader, Sessi
 use memguard_detect::{
     DetectConfig, Detector, Handles, HeapGrowth, Listeners, Mappings, Processes, Threads, Timers, Verdicts,
 };
+use memguard_patterns::Library;
 use memguard_segment::Capacities;
 use memguard_segment::control;
 
@@ -68,6 +69,8 @@ pub struct Watch {
     processes: Vec<Watched>,
     outside: Outside,
     sites: Sites,
+    /// Why the user's own fingerprints are not in force.
+    fingerprints_lost: Option<String>,
     config: DetectConfig,
     patterns: PatternSet,
     overhead_budget: Option<f64>,
@@ -103,6 +106,9 @@ impl Watch {
     }
 
     fn over(files: SessionFiles, settings: &Settings) -> Self {
+        // They were checked when the session was made. What has happened to them since costs names, no findings.
+        let library = Library::with_folders(&settings.patterns_dir);
+        let fingerprints_lost = library.as_ref().err().map(ToString::to_string);
         let mut config = if settings.aggressive { DetectConfig::aggressive() } else { DetectConfig::guard() };
         config.sample_interval_bytes = settings.sample_bytes as f64;
         config.handles_max_age_s = settings.handle_age_max.as_secs_f64();
@@ -113,7 +119,8 @@ impl Watch {
             redaction: if settings.redact { Redaction::On } else { Redaction::Off },
             processes: Vec::new(),
             outside: Outside::default(),
-            sites: Sites::new(),
+            sites: Sites::new(library.unwrap_or_default()),
+            fingerprints_lost,
             config,
             patterns: settings.patterns,
             overhead_budget: settings.overhead_budget,
@@ -294,6 +301,11 @@ impl Watch {
         self.files.remove();
     }
 
+    /// The fingerprints in force.
+    pub fn library(&self) -> &Library {
+        self.sites.library()
+    }
+
     /// How many watched processes live.
     pub fn living(&self) -> usize {
         self.processes.iter().filter(|process| process.is_active() && !process.is_over()).count()
@@ -323,7 +335,10 @@ impl Watch {
         });
         let unreadable = (self.unreadable_more > 0)
             .then(|| format!("{} more segments could not be read", self.unreadable_more));
+        let fingerprints = self.fingerprints_lost.iter();
+        let fingerprints = fingerprints.map(|why| format!("own fingerprints were left out: {why}"));
         refused
+            .chain(fingerprints)
             .chain(forgotten)
             .chain(remarkable)
             .chain(unreadable)

@@ -4,6 +4,9 @@
 //! A site is the innermost frame of the application: same module, same address. The names that tell the application's
 //! frames from allocator wrappers and runtimes come from symbol tables alone, which is cheap; files, lines and inlined
 //! frames are looked up when a report is written.
+//!
+//! Where a shared library that fingerprints know was called, the site is the caller: what one call of `SSL_new` allocates at a
+//! dozen places of OpenSSL is one site, and two callers are two.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -12,8 +15,9 @@ use std::path::PathBuf;
 
 use memguard_collect::ProcessReader;
 use memguard_model::{SiteId, StackId};
+use memguard_patterns::Library;
 use memguard_segment::FRAME_UNKNOWN_MODULE;
-use memguard_symbolize::{Frame, ModuleRef, Symbolizer, SymbolizerOptions, location_index};
+use memguard_symbolize::{Frame, FrameRole, ModuleRef, Symbolizer, SymbolizerOptions, location_index, role};
 
 /// The site of stacks that nothing is known of.
 const UNKNOWN: SiteId = SiteId(0);
@@ -26,11 +30,17 @@ const FRAMES_NAMED_MAX: usize = 48;
 pub struct Sites {
     numbers: HashMap<(ModuleRef, u64), SiteId>,
     symbolizer: Symbolizer,
+    library: Library,
 }
 
 impl Sites {
-    pub fn new() -> Self {
-        Self { numbers: HashMap::new(), symbolizer: Symbolizer::new(SymbolizerOptions::default()) }
+    pub fn new(library: Library) -> Self {
+        Self { numbers: HashMap::new(), symbolizer: Symbolizer::new(SymbolizerOptions::default()), library }
+    }
+
+    /// The fingerprints that know libraries.
+    pub fn library(&self) -> &Library {
+        &self.library
     }
 
     fn number(&mut self, frame: &(ModuleRef, u64)) -> SiteId {
@@ -45,7 +55,7 @@ impl Sites {
         next
     }
 
-    /// The site of a stack: its innermost application frame.
+    /// The site of a stack: its innermost application frame outside of known libraries.
     fn of(&mut self, stack: &[(ModuleRef, u64)]) -> SiteId {
         let mut physical: Vec<Frame> = Vec::new();
         for (module, address) in stack.iter().take(FRAMES_NAMED_MAX) {
@@ -53,11 +63,15 @@ impl Sites {
             physical.push(named);
             // Most stacks reach the application within a few frames; the rest need no names.
             let last = physical.len() - 1;
-            if memguard_symbolize::role(&physical[last]) == memguard_symbolize::FrameRole::Application {
-                return self.number(&stack[last]);
+            if role(&physical[last]) == FrameRole::Application && !is_shared_library(&physical[last]) {
+                break;
             }
         }
-        location_index(&physical).and_then(|at| stack.get(at)).map_or(UNKNOWN, |frame| self.number(frame))
+        let application = physical.iter().position(|frame| role(frame) == FrameRole::Application);
+        let called = application.filter(|at| is_shared_library(&physical[*at]));
+        let place = called.and_then(|_| self.library.place(&physical)).or(application);
+        let place = place.or_else(|| location_index(&physical));
+        place.and_then(|at| stack.get(at)).map_or(UNKNOWN, |frame| self.number(frame))
     }
 
     /// The frames of a stack with functions, files, lines and inlined frames, innermost first.
@@ -65,6 +79,11 @@ impl Sites {
         let questions: Vec<_> = stack.iter().map(|(module, address)| (module, *address, true)).collect();
         self.symbolizer.resolve_all(&questions).into_iter().flatten().collect()
     }
+}
+
+/// Whether a frame may belong to a library that fingerprints know.
+fn is_shared_library(frame: &Frame) -> bool {
+    frame.module.contains(".so")
 }
 
 /// The sites of one process's stacks.
@@ -134,7 +153,7 @@ mod tests {
     /// Goal: code that is made at run time does not fill memory. Method: twice as many places as are kept.
     #[test]
     fn sites_are_bounded() {
-        let mut sites = Sites::new();
+        let mut sites = Sites::new(Library::default());
         let module = ModuleRef { path: PathBuf::from("[unknown]"), build_id: None };
         let first = sites.number(&(module.clone(), 0));
         for address in 1..2 * SITES_MAX as u64 {
