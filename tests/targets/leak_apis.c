@@ -2,7 +2,6 @@
  * back, and never does.
  *
  * expect: leak forget_pattern forget_addresses forget_line forget_copy forget_text forget_real_path forget_listing forget_matches forget_locale forget_converter forget_connection forget_context forget_key forget_certificate forget_stream forget_digest forget_statement forget_message forget_document forget_nodes forget_transfer forget_headers forget_deflater forget_inflater forget_word forget_handler forget_value
- * kind: every api-result-not-freed, but forget_handler heap-growth
  *
  * fingerprint: forget_pattern libc-regcomp
  * fingerprint: forget_addresses libc-getaddrinfo

@@ -26,7 +26,18 @@ const TABLE: [(&str, &[&str]); 15] = [
     ("report", &["detect", "model", "patterns", "symbolize"]),
     (
         "launcher",
-        &["segment", "sampling", "unwind", "model", "inspect", "collect", "detect", "symbolize", "patterns", "report"],
+        &[
+            "segment",
+            "sampling",
+            "unwind",
+            "model",
+            "inspect",
+            "collect",
+            "detect",
+            "symbolize",
+            "patterns",
+            "report",
+        ],
     ),
 ];
 
