@@ -2,11 +2,10 @@
 //! collector in the background). In: a session, settings, time. Out: the session's report, kept up to date.
 
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use memguard_patterns::Library;
 use memguard_report::{
     MIN_CONFIDENCE_DEFAULT, Report, SessionInput, SummaryOptions, assemble, filter, merge,
 };
@@ -25,7 +24,6 @@ const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 pub struct Collector {
     session: Session,
     watch: Watch,
-    library: Library,
     /// What a collector before this one has reported.
     earlier: Option<Report>,
     began: Instant,
@@ -43,7 +41,7 @@ impl Collector {
     /// If the session's directory cannot be written to or the disk is full.
     #[allow(clippy::result_large_err)] // The session comes back, to be discarded.
     pub fn begin(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
-        Self::begin_with(session, settings, |dir| Watch::prepare(dir, settings))
+        Self::begin_with(session, |dir| Watch::prepare(dir, settings))
     }
 
     /// Begins to watch from outside alone: nothing is made for hooks.
@@ -52,18 +50,17 @@ impl Collector {
     /// If the session's directory cannot be written to.
     #[allow(clippy::result_large_err)] // As above.
     pub fn begin_outside(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
-        Self::begin_with(session, settings, |dir| Ok(Watch::resume(dir, settings)))
+        Self::begin_with(session, |dir| Ok(Watch::resume(dir, settings)))
     }
 
     #[allow(clippy::result_large_err)] // As above.
     fn begin_with(
         session: Session,
-        settings: &Settings,
         watch: impl FnOnce(&Path) -> io::Result<Watch>,
     ) -> Result<Self, (Session, SessionError)> {
         let made = SessionLock::take(session.dir()).and_then(|lock| Ok((lock, watch(session.dir())?)));
         match made {
-            Ok((lock, watch)) => Ok(Self::new(session, watch, lock, None, &settings.patterns_dir)),
+            Ok((lock, watch)) => Ok(Self::new(session, watch, lock, None)),
             Err(source) => {
                 let path = session.dir().to_owned();
                 Err((session, SessionError::Unwritable { path, source }))
@@ -94,28 +91,16 @@ impl Collector {
         session.taken_over()?;
         let earlier = ReportFile::in_session(&dir).read().ok();
         let watch = Watch::resume(&dir, &settings);
-        Ok(Self::new(session, watch, lock, earlier, &settings.patterns_dir))
+        Ok(Self::new(session, watch, lock, earlier))
     }
 
-    fn new(
-        session: Session,
-        watch: Watch,
-        lock: SessionLock,
-        earlier: Option<Report>,
-        patterns: &[PathBuf],
-    ) -> Self {
-        // They were checked when the session was made. What has happened to them since costs names, no findings.
-        let (library, trouble) = match Library::with_folders(patterns) {
-            Ok(library) => (library, None),
-            Err(error) => (Library::default(), Some(format!("own fingerprints are left out: {error}"))),
-        };
+    fn new(session: Session, watch: Watch, lock: SessionLock, earlier: Option<Report>) -> Self {
         Self {
             session,
             watch,
-            library,
             earlier,
             began: Instant::now(),
-            trouble,
+            trouble: None,
             verdict: Verdict::default(),
             reported: None,
             _lock: lock,
@@ -183,7 +168,7 @@ impl Collector {
             ended_at: record.ended_at,
             exit: record.exit.map(|exit| memguard_report::Exit { code: exit.code, signal: exit.signal }),
         };
-        let mut report = assemble(&self.watch.facts(session), &self.library);
+        let mut report = assemble(&self.watch.facts(session), self.watch.library());
         if let Some(earlier) = &self.earlier {
             report = merge(earlier, report, self.watch.judges_after(self.began.elapsed()));
         }

@@ -4,7 +4,7 @@
 use std::io::IsTerminal;
 
 use anyhow::{Result, bail};
-use memguard_patterns::{Example, Fingerprint, Library, Signature, word};
+use memguard_patterns::{Example, Fingerprint, Library, Signature, WholeName, word};
 use memguard_report::{PLAIN, Page, QUIET, STRONG};
 use serde_json::{Value, json};
 
@@ -122,7 +122,7 @@ fn conditions(fingerprint: &Fingerprint) -> Vec<(&'static str, String)> {
     let matched = format!("{}, {kinds}{}", word(&signature.pattern), becomes.unwrap_or_default());
     let mut conditions = vec![("matches", matched)];
     let Lists { library_modules, library_functions, through, frames } = Lists::of(signature);
-    conditions.extend(signature.calls.as_ref().map(|calls| ("calls", inner(calls.as_str()))));
+    conditions.extend(signature.calls.as_ref().map(|calls| ("calls", calls.text().to_owned())));
     for (name, list) in
         [("library", library_modules), ("", library_functions), ("through", through), ("frames", frames)]
     {
@@ -130,7 +130,7 @@ fn conditions(fingerprint: &Fingerprint) -> Vec<(&'static str, String)> {
             conditions.push((name, list.join(", ")));
         }
     }
-    conditions.extend(signature.module.as_ref().map(|module| ("module", inner(module.as_str()))));
+    conditions.extend(signature.module.as_ref().map(|module| ("module", module.text().to_owned())));
     conditions
 }
 
@@ -144,8 +144,7 @@ struct Lists {
 
 impl Lists {
     fn of(signature: &Signature) -> Self {
-        let texts =
-            |list: &[memguard_patterns::Regex]| list.iter().map(|regex| inner(regex.as_str())).collect();
+        let texts = |list: &[WholeName]| list.iter().map(|regex| regex.text().to_owned()).collect();
         Self {
             library_modules: texts(&signature.library_modules),
             library_functions: texts(&signature.library_functions),
@@ -153,11 +152,6 @@ impl Lists {
             frames: texts(&signature.frames),
         }
     }
-}
-
-/// Expressions are for whole names; what was written is inside.
-fn inner(regex: &str) -> String {
-    regex.strip_prefix("^(?:").and_then(|rest| rest.strip_suffix(")$")).unwrap_or(regex).to_owned()
 }
 
 fn json_text(all: &[&Fingerprint]) -> String {
@@ -169,7 +163,7 @@ fn json_text(all: &[&Fingerprint]) -> String {
 fn entry(fingerprint: &Fingerprint) -> Value {
     let signature = &fingerprint.signature;
     let lists = Lists::of(signature);
-    let regex = |regex: &Option<memguard_patterns::Regex>| regex.as_ref().map(|regex| inner(regex.as_str()));
+    let regex = |regex: &Option<WholeName>| regex.as_ref().map(|regex| regex.text().to_owned());
     json!({
         "name": fingerprint.name,
         "title": fingerprint.title,

@@ -1,7 +1,8 @@
 /* leak_apis: a service that forgets what libraries hand out: each variant calls one function whose result must be given
  * back, and never does.
  *
- * expect: leak forget_pattern forget_addresses forget_line forget_copy forget_text forget_real_path forget_listing forget_matches forget_locale forget_converter forget_connection forget_context forget_key forget_certificate forget_stream forget_digest forget_statement forget_message forget_document forget_nodes forget_transfer forget_headers forget_deflater forget_inflater forget_word forget_object forget_handler forget_value
+ * expect: leak forget_pattern forget_addresses forget_line forget_copy forget_text forget_real_path forget_listing forget_matches forget_locale forget_converter forget_connection forget_context forget_key forget_certificate forget_stream forget_digest forget_statement forget_message forget_document forget_nodes forget_transfer forget_headers forget_deflater forget_inflater forget_word forget_handler forget_value
+ *
  * fingerprint: forget_pattern libc-regcomp
  * fingerprint: forget_addresses libc-getaddrinfo
  * fingerprint: forget_line libc-getline
@@ -27,7 +28,6 @@
  * fingerprint: forget_deflater zlib-deflate-init
  * fingerprint: forget_inflater zlib-inflate-init
  * fingerprint: forget_word glib-string
- * fingerprint: forget_object gobject-new
  * fingerprint: forget_handler gobject-signal-connect
  * fingerprint: forget_value jansson-value
  */
@@ -242,12 +242,6 @@ static TARGET_NOINLINE void forget_word(long request) {
     use_pointer(word, "g_strdup_printf");
 }
 
-static TARGET_NOINLINE void forget_object(long request) {
-    GObject *object = g_object_new(G_TYPE_OBJECT, NULL); /* LEAK */
-    use_pointer(object, "g_object_new");
-    variant_note((uint64_t)request);
-}
-
 static GObject *model;
 
 static void make_model(const struct target_options *options) {
@@ -297,7 +291,6 @@ static const struct variant variants[] = {
     {"forget_deflater", NULL, forget_deflater, NULL},
     {"forget_inflater", NULL, forget_inflater, NULL},
     {"forget_word", NULL, forget_word, NULL},
-    {"forget_object", NULL, forget_object, NULL},
     {"forget_handler", make_model, forget_handler, NULL},
     {"forget_value", NULL, forget_value, NULL},
 };

@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use memguard_detect::{Kind, Pattern};
-use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -14,11 +13,19 @@ use crate::example::Example;
 use crate::fingerprint::{Fingerprint, Prevalence};
 use crate::library::by_name;
 use crate::signature::Signature;
+use crate::whole_name::WholeName;
 
-/// A compiled expression larger than this was not meant.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 /// What a file holds.
 const TABLE: &str = "fingerprint";
+
+/// Whether a file was checked before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// By the tests: neither expressions nor examples are looked at.
+    Checked,
+    /// Everything is to be looked at.
+    Unchecked,
+}
 
 /// One `[[fingerprint]]`.
 #[derive(Debug, Deserialize)]
@@ -73,7 +80,12 @@ struct ExampleForm {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn parse(text: &str, path: &Path, earlier: &[Fingerprint]) -> Result<Vec<Fingerprint>, LoadError> {
+pub fn parse(
+    text: &str,
+    path: &Path,
+    earlier: &[Fingerprint],
+    trust: Trust,
+) -> Result<Vec<Fingerprint>, LoadError> {
     let at = |offset: Option<usize>, name: Option<&str>, problem: Problem| LoadError {
         path: path.to_owned(),
         line: offset.map(|offset| line(text, offset)),
@@ -92,8 +104,8 @@ pub fn parse(text: &str, path: &Path, earlier: &[Fingerprint]) -> Result<Vec<Fin
         let form = form.map_err(|error| {
             at(start(&error).or(Some(offset)), name.as_deref(), Problem::Form(in_our_words(error.message())))
         })?;
-        let fingerprint =
-            fingerprint(form, path, earlier).map_err(|problem| at(Some(offset), name.as_deref(), problem))?;
+        let fingerprint = fingerprint(form, path, earlier, trust)
+            .map_err(|problem| at(Some(offset), name.as_deref(), problem))?;
         if by_name(&found, &fingerprint.name).is_some() {
             return Err(at(Some(offset), name.as_deref(), Problem::Duplicate(path.to_owned())));
         }
@@ -133,7 +145,12 @@ fn name(entry: &Spanned<DeValue<'_>>) -> Option<String> {
     entry.get_ref().as_table()?.get("name")?.get_ref().as_str().map(str::to_owned)
 }
 
-fn fingerprint(form: Form, path: &Path, earlier: &[Fingerprint]) -> Result<Fingerprint, Problem> {
+fn fingerprint(
+    form: Form,
+    path: &Path,
+    earlier: &[Fingerprint],
+    trust: Trust,
+) -> Result<Fingerprint, Problem> {
     if !is_name(&form.name) {
         return Err(Problem::Name);
     }
@@ -150,7 +167,7 @@ fn fingerprint(form: Form, path: &Path, earlier: &[Fingerprint]) -> Result<Finge
         Some(wanted) => Some(base(wanted, earlier)?),
         None => None,
     };
-    let signature = signature(&form, base)?;
+    let signature = signature(&form, base, trust)?;
     let becomes = form.becomes.or_else(|| base?.becomes);
     check_kinds(&signature, becomes)?;
     let example = |form: ExampleForm| {
@@ -160,11 +177,13 @@ fn fingerprint(form: Form, path: &Path, earlier: &[Fingerprint]) -> Result<Finge
     let examples: Vec<Example> = form.example.into_iter().map(example).collect::<Result<_, Problem>>()?;
     let counterexamples: Vec<Example> =
         form.counterexample.into_iter().map(example).collect::<Result<_, Problem>>()?;
-    for (example, number) in examples.iter().zip(1..) {
-        example.check(&signature, number)?;
-    }
-    for (example, number) in counterexamples.iter().zip(1..) {
-        example.check_not(&signature, number)?;
+    if trust == Trust::Unchecked {
+        for (example, number) in examples.iter().zip(1..) {
+            example.check(&signature, number)?;
+        }
+        for (example, number) in counterexamples.iter().zip(1..) {
+            example.check_not(&signature, number)?;
+        }
     }
     Ok(Fingerprint {
         name: form.name,
@@ -198,13 +217,17 @@ fn base<'a>(wanted: &str, earlier: &'a [Fingerprint]) -> Result<&'a Fingerprint,
 }
 
 /// What is not said is as in the fingerprint that is refined.
-fn signature(form: &Form, base: Option<&Fingerprint>) -> Result<Signature, Problem> {
+fn signature(form: &Form, base: Option<&Fingerprint>, trust: Trust) -> Result<Signature, Problem> {
+    let whole = |key, text: &str| match trust {
+        Trust::Checked => Ok(WholeName::unchecked(text)),
+        Trust::Unchecked => WholeName::new(key, text),
+    };
     let base = base.map(|base| &base.signature);
-    let one = |key, text: &Option<String>, base: Option<&Option<Regex>>| match text {
+    let one = |key, text: &Option<String>, base: Option<&Option<WholeName>>| match text {
         Some(text) => whole(key, text).map(Some),
         None => Ok(base.cloned().flatten()),
     };
-    let many = |key, texts: &[String], base: Option<&Vec<Regex>>| match (texts, base) {
+    let many = |key, texts: &[String], base: Option<&Vec<WholeName>>| match (texts, base) {
         ([], Some(base)) => Ok(base.clone()),
         (texts, _) => texts.iter().map(|text| whole(key, text)).collect::<Result<Vec<_>, _>>(),
     };
@@ -231,15 +254,6 @@ fn signature(form: &Form, base: Option<&Fingerprint>) -> Result<Signature, Probl
         return Err(Problem::LibraryWithoutCalls);
     }
     Ok(signature)
-}
-
-/// An expression for a whole name.
-fn whole(key: &'static str, text: &str) -> Result<Regex, Problem> {
-    let wrong = |why: String| Problem::Regex { key, regex: text.to_owned(), why };
-    // By itself first: a bracket too many would fit into ours.
-    regex_syntax::parse(text).map_err(|error| wrong(last_line(&error.to_string())))?;
-    let whole = RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX_BYTES_MAX).build();
-    whole.map_err(|error| wrong(last_line(&error.to_string())))
 }
 
 fn check_kinds(signature: &Signature, becomes: Option<Kind>) -> Result<(), Problem> {
@@ -271,12 +285,6 @@ fn plain(text: &str) -> String {
 
 fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(", ")
-}
-
-/// Expressions are explained with a drawing; its last line says what is wrong.
-fn last_line(text: &str) -> String {
-    let last = text.lines().last().unwrap_or_default().trim();
-    last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
 /// What the parser calls by the names of its own language.

@@ -27,14 +27,15 @@ mod generalise;
 mod learn;
 mod library;
 mod signature;
+mod whole_name;
 
 pub use builtin::FILES;
 pub use error::{LoadError, Problem};
 pub use example::Example;
-pub use file::{is_name, parse};
+pub use file::{Trust, is_name, parse};
 pub use fingerprint::{Fingerprint, Prevalence};
 pub use generalise::generalised;
 pub use learn::{Lesson, learn};
 pub use library::{Library, Recognised, word};
-pub use regex::Regex;
 pub use signature::{Match, Signature};
+pub use whole_name::WholeName;

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::builtin::FILES;
 use crate::error::{LoadError, Problem, nearest};
-use crate::file::parse;
+use crate::file::{Trust, parse};
 use crate::fingerprint::Fingerprint;
 use crate::signature::Match;
 
@@ -25,7 +25,8 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// The built-in ones. That all of them load is tested; one that does not is left out, and nothing else is lost.
 static BUILT_IN: LazyLock<Vec<Fingerprint>> = LazyLock::new(|| {
-    let parsed = FILES.iter().filter_map(|(name, text)| parse(text, Path::new(name), &[]).ok());
+    let parsed =
+        FILES.iter().filter_map(|(name, text)| parse(text, Path::new(name), &[], Trust::Checked).ok());
     parsed.flatten().map(|fingerprint| Fingerprint { is_own: false, ..fingerprint }).collect()
 });
 
@@ -76,7 +77,7 @@ impl Library {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn parse(text: &str, path: &Path) -> Result<Vec<Fingerprint>, LoadError> {
-        parse(text, path, &BUILT_IN)
+        parse(text, path, &BUILT_IN, Trust::Unchecked)
     }
 
     /// All of them, by name.
@@ -94,6 +95,11 @@ impl Library {
     /// The name that a typing error most likely meant.
     pub fn nearest(&self, name: &str) -> Option<String> {
         nearest(name, self.iter().map(|fingerprint| fingerprint.name.as_str()))
+    }
+
+    /// The frame outside of the libraries that fingerprints know, where the program called one of them.
+    pub fn place(&self, stack: &[Frame]) -> Option<usize> {
+        self.iter().filter_map(|fingerprint| fingerprint.signature.place(stack)?.location).max()
     }
 
     /// The fingerprint that knows a finding, if there is one.

@@ -6,14 +6,15 @@ use std::fs;
 use std::path::Path;
 
 use memguard_detect::{Kind, Pattern};
-use memguard_patterns::{Example, FILES, Fingerprint, Library, parse};
+use memguard_patterns::{Example, FILES, Fingerprint, Library, Trust, parse};
 use memguard_symbolize::Frame;
 
 fn all() -> Vec<Fingerprint> {
-    let parsed = FILES.iter().flat_map(|(name, text)| match parse(text, Path::new(name), &[]) {
-        Ok(fingerprints) => fingerprints,
-        Err(error) => panic!("{error}"),
-    });
+    let parsed =
+        FILES.iter().flat_map(|(name, text)| match parse(text, Path::new(name), &[], Trust::Unchecked) {
+            Ok(fingerprints) => fingerprints,
+            Err(error) => panic!("{error}"),
+        });
     parsed.collect()
 }
 
@@ -102,10 +103,38 @@ fn the_most_specific_wins() {
         recognised(Kind::HeapGrowth, &stream),
         Some(("libc-stream".to_owned(), Some("read_settings".to_owned())))
     );
+    // Programs like to call their own functions as the library's are called.
+    let alike =
+        ["CRYPTO_zalloc @ libcrypto.so.3", "SSL_new @ libssl.so.3", "ssl_open @ server", "serve @ server"];
+    let expected = Some(("openssl-ssl-new".to_owned(), Some("ssl_open".to_owned())));
+    assert_eq!(recognised(Kind::HeapGrowth, &alike), expected);
     // The stranger's library is not known: its own call is.
     let stranger = ["__strdup @ libc.so.6", "stranger_set_name @ libstranger.so", "main @ server"];
     let expected = Some(("libc-strdup".to_owned(), Some("stranger_set_name".to_owned())));
     assert_eq!(recognised(Kind::HeapGrowth, &stranger), expected);
+}
+
+/// Goal: the caller of a known shared library is found whatever it was called for; nobody else's is. Method: a call that has
+/// no fingerprint of its own within one that has; the program's own callback; a stranger's library.
+#[test]
+fn the_place_of_a_call_is_outside_of_the_library() {
+    let library = Library::default();
+    let place = |lines: &[&str]| library.place(&stack(lines));
+    assert_eq!(
+        place(&[
+            "x @ libcrypto.so.3",
+            "y @ libcurl.so.4",
+            "curl_easy_perform @ libcurl.so.4",
+            "fetch @ server"
+        ]),
+        Some(3)
+    );
+    assert_eq!(
+        place(&["append @ server", "y @ libcurl.so.4", "curl_easy_perform @ libcurl.so.4", "fetch @ server"]),
+        None
+    );
+    assert_eq!(place(&["x @ libstranger.so.1", "stranger_new @ libstranger.so.1", "fetch @ server"]), None);
+    assert_eq!(place(&["__strdup @ libc.so.6", "fetch @ server"]), None);
 }
 
 /// Goal: a stack that ends inside of a library, or is not there, is no reason to fail or to guess a caller.

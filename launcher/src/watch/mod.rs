@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use memguard_collect::{Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
 use memguard_detect::{DetectConfig, Verdicts};
+use memguard_patterns::Library;
 use memguard_segment::Capacities;
 use memguard_segment::control;
 
@@ -68,6 +69,8 @@ pub struct Watch {
     processes: Vec<Watched>,
     outside: Outside,
     sites: Sites,
+    /// Why the user's own fingerprints are not in force.
+    fingerprints_lost: Option<String>,
     config: DetectConfig,
     patterns: PatternSet,
     overhead_budget: Option<f64>,
@@ -104,6 +107,9 @@ impl Watch {
     }
 
     fn over(files: SessionFiles, directory: &Path, settings: &Settings) -> Self {
+        // They were checked when the session was made. What has happened to them since costs names, no findings.
+        let library = Library::with_folders(&settings.patterns_dir);
+        let fingerprints_lost = library.as_ref().err().map(ToString::to_string);
         let age_max_s = settings.handle_age_max.as_secs_f64();
         let config = DetectConfig::of(settings.aggressive, settings.sample_bytes, age_max_s);
         Self {
@@ -113,7 +119,8 @@ impl Watch {
             redaction: if settings.redact { Redaction::On } else { Redaction::Off },
             processes: Vec::new(),
             outside: Outside::default(),
-            sites: Sites::new(),
+            sites: Sites::new(library.unwrap_or_default()),
+            fingerprints_lost,
             config,
             patterns: settings.patterns,
             overhead_budget: settings.overhead_budget,
@@ -293,6 +300,11 @@ impl Watch {
         self.files.remove();
     }
 
+    /// The fingerprints in force.
+    pub fn library(&self) -> &Library {
+        self.sites.library()
+    }
+
     /// How many watched processes live.
     pub fn living(&self) -> usize {
         self.processes.iter().filter(|process| process.is_active() && !process.is_over()).count()
@@ -323,7 +335,10 @@ impl Watch {
         let recording = self.processes.iter().find_map(Watched::recording_trouble).map(str::to_owned);
         let unreadable = (self.unreadable_more > 0)
             .then(|| format!("{} more segments could not be read", self.unreadable_more));
+        let fingerprints = self.fingerprints_lost.iter();
+        let fingerprints = fingerprints.map(|why| format!("own fingerprints were left out: {why}"));
         refused
+            .chain(fingerprints)
             .chain(forgotten)
             .chain(remarkable)
             .chain(recording)
