@@ -5,7 +5,7 @@
 //! of processes that live it stands until the newer has watched for long enough to judge by itself.
 
 use crate::assemble::{by_weight, total_cost, total_cost_next_30_days};
-use crate::document::{Fate, Process, Report, ReportFinding};
+use crate::document::{Fate, Process, Report, ReportFinding, Suppressed};
 use crate::identity::stamp;
 
 /// Two looks at the clock of one process agree to this, in seconds.
@@ -42,6 +42,10 @@ pub fn merge(earlier: &Report, mut now: Report, judges: bool) -> Report {
             None if stands => now.findings.push(finding.clone()),
             None => {}
         }
+    }
+    // Whoever can read the suppressions marks them anew.
+    if now.suppressed == Suppressed::default() {
+        now.suppressed.clone_from(&earlier.suppressed);
     }
     now.findings.sort_by(by_weight);
     now.total_estimated_cost_usd_next_30_days = total_cost_next_30_days(&now.findings);

@@ -7,6 +7,7 @@
 mod bounds_test;
 mod facts;
 mod governor;
+mod limits;
 mod outside;
 mod process;
 mod report_file;
@@ -31,6 +32,7 @@ use outside::Outside;
 use process::{Costs, Watched};
 use sites::Sites;
 
+pub use facts::unix_time_s;
 pub use report_file::{FILE_NAME, ReportFile};
 
 /// A look in guard mode may take this part of the time, at most.
