@@ -90,10 +90,7 @@ impl Rule {
                 is_memory(finding) && finding.stack.iter().any(|frame| is_in(frame, glob))
             }
             Test::Chain { leaks, steps } => {
-                let frames: Vec<&StackFrame> = finding.stack.iter().collect();
-                is_memory(finding)
-                    && leaks.cover(finding)
-                    && starts(&finding.stack).any(|start| follows(steps, frames.get(start..).unwrap_or(&[])))
+                is_memory(finding) && leaks.cover(finding) && follows_as_valgrind(steps, &finding.stack)
             }
         }
     }
@@ -111,13 +108,47 @@ fn is_in(frame: &StackFrame, glob: &Glob) -> bool {
         .any(|name| !name.is_empty() && glob.matches(name))
 }
 
-/// Where Valgrind's chain may begin: it knows `operator new` as the innermost frame, we know what that calls.
-fn starts(stack: &[StackFrame]) -> impl Iterator<Item = usize> {
+/// Valgrind's innermost frame is the function of its own that stands for `malloc`, or for `operator new`. Our stacks begin at
+/// `malloc`'s caller, which is `operator new` or the program.
+fn follows_as_valgrind(steps: &[Step], stack: &[StackFrame]) -> bool {
     let allocators = stack.iter().take_while(|frame| frame.role == FrameRole::Allocator).count();
     let is_operator = |frame: &StackFrame| frame.function.starts_with("operator new");
-    let operator = stack.iter().take(allocators).position(is_operator).filter(|at| *at > 0);
-    [0].into_iter().chain(operator)
+    if let Some(at) = stack.iter().take(allocators).position(is_operator) {
+        let frames: Vec<&StackFrame> = stack.iter().skip(at).collect();
+        return follows(steps, &frames);
+    }
+    let callers: Vec<&StackFrame> =
+        stack.iter().skip_while(|frame| FAMILY.contains(&frame.function.as_str())).collect();
+    FAMILY.iter().any(|function| {
+        let innermost = StackFrame {
+            function: (*function).to_owned(),
+            file: None,
+            line: None,
+            module: VALGRINDS_MODULE.to_owned(),
+            inlined: false,
+            role: FrameRole::Allocator,
+        };
+        let mut frames = vec![&innermost];
+        frames.extend(&callers);
+        follows(steps, &frames)
+    })
 }
+
+/// What the innermost frame may be: which of them was called, nobody has noted.
+const FAMILY: [&str; 9] = [
+    "malloc",
+    "calloc",
+    "realloc",
+    "reallocarray",
+    "memalign",
+    "posix_memalign",
+    "aligned_alloc",
+    "valloc",
+    "pvalloc",
+];
+
+/// Where Valgrind's functions of these names lie.
+const VALGRINDS_MODULE: &str = "vgpreload_memcheck-amd64-linux.so";
 
 /// Whether the steps lead along the innermost frames; what lies further out does not matter.
 fn follows(steps: &[Step], frames: &[&StackFrame]) -> bool {
@@ -152,7 +183,7 @@ impl Step {
             }
             Self::Module(glob) => glob.as_ref().is_some_and(|glob| glob.matches(&frame.module)),
             Self::Source(glob, line) => {
-                let named = |file: &str| glob.matches(file) || glob.matches(base_name(file));
+                let named = |file: &str| glob.matches(base_name(file));
                 frame.file.as_deref().is_some_and(named) && line.is_none_or(|line| frame.line == Some(line))
             }
         }
