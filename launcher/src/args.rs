@@ -54,7 +54,7 @@ pub struct Run {
     /// Name of the session, to ask for it later
     #[arg(long, value_name = "NAME", value_parser = session_name)]
     pub name: Option<String>,
-    /// Exit with 23 if a finding has at least this confidence and the program itself succeeded
+    /// Exit with 23 if a new finding has at least this confidence and the program itself succeeded
     #[arg(long, value_name = "CONFIDENCE", num_args = 0..=1, require_equals = true,
           default_missing_value = "0.7", value_parser = confidence)]
     pub fail_on_leak: Option<f64>,
@@ -126,8 +126,12 @@ pub struct Report {
     /// An earlier 'memguard report --json': what it has found is known, unless it has become clearly worse
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<String>,
-    /// Files of suppressions, in `MemGuard`'s, `LeakSanitizer`'s or Valgrind's format; may be repeated
-    #[arg(long, value_name = "FILE")]
+    /// Files of suppressions.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Files of suppressions, in MemGuard's, LeakSanitizer's or Valgrind's format; may be repeated"
+    )]
     pub suppressions: Vec<String>,
     /// Where the sessions are.
     #[command(flatten)]
@@ -163,8 +167,13 @@ pub struct Suppress {
     /// The last day on which it is to be suppressed, as 2027-03-31 (UTC)
     #[arg(long, value_name = "DATE")]
     pub expires: Option<String>,
-    /// The file, in `MemGuard`'s own format; made if it does not exist
-    #[arg(long, short, value_name = "FILE")]
+    /// The file.
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        help = "The file, in MemGuard's own format; made if it does not exist"
+    )]
     pub output: PathBuf,
     /// Where the sessions are.
     #[command(flatten)]

@@ -226,7 +226,7 @@ fn withdrawn_findings_are_told() {
     assert_eq!(entry.why.as_deref(), Some("its confidence fell to 0.20"));
     let later = step(&gone, vec![], 2003.0);
     assert_eq!(later.withdrawn, gone.withdrawn, "told once");
-    assert!(render_text(&later, TextOptions::default()).contains("1 finding shown earlier no longer hold"));
+    assert!(render_text(&later, TextOptions::default()).contains("1 finding shown earlier was withdrawn"));
     assert_eq!(read_report(render_json(&later).as_bytes()).unwrap(), later);
     assert!(step(&later, vec![weak(0.7)], 2004.0).withdrawn.is_empty(), "it holds again");
     let why = step(&first, vec![], 2001.0).withdrawn[0].why.clone().unwrap();
@@ -399,4 +399,53 @@ fn the_next_30_days_cost_what_is_held_in_them() {
     assert!(near(cost(1024.0, 10.0, Some(1000.0)), usd(capped)));
     assert!(near(cost(1024.0, 10.0, Some(0.0)), usd(1024.0 * 720.0)));
     assert!(near(cost(1024.0, 10.0, Some(1e9)), cost(1024.0, 10.0, None)));
+}
+
+/// Goal: the published schema describes all of it. Method: documents with every part filled, the one that is stored and the one that is
+/// shown; and one part at a time broken.
+#[test]
+fn everything_follows_the_schema() {
+    let schema = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/report.schema.json");
+    let schema = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let mut service =
+        input(vec![heap("load_a", 2.0, 1.0), files("open_it", 50.0, 20.0), heap("known", 1.0, 1.0)]);
+    service.processes[0].limits = vec![
+        limit(LimitKind::CgroupMemory, 512.0 * MIB, 212.0 * MIB, Some("/a")),
+        limit(LimitKind::Descriptors, 1024.0, 524.0, None),
+    ];
+    let mut stored = assemble(&service);
+    follow(&report(vec![heap("gone", 2.0, 0.0)]), &mut stored);
+    let mut rules = Suppressions::default();
+    let text = "[[suppression]]\nname = 'a'\nreason = 'r'\nfunction = 'load_*'\n\
+                [[suppression]]\nname = 'b'\nreason = 'r'\nfunction = 'none'\n\
+                [[suppression]]\nname = 'c'\nreason = 'r'\nkind = 'x'\nexpires = 1970-01-01\n";
+    rules.read(text, "s.toml").unwrap();
+    rules.read("leak:none\n", "lsan.supp").unwrap();
+    mark(&mut stored, Some(&Baseline::of(&report(vec![heap("known", 1.0, 1.0)]))), Some(&rules), 1e9);
+    let shown = filter(stored.clone(), &Thresholds::default());
+    assert_eq!((shown.withdrawn.len(), shown.suppressed.by.len(), shown.suppressed.unused.len()), (1, 1, 2));
+    for report in [&stored, &shown] {
+        let document = serde_json::to_value(report).unwrap();
+        let errors: Vec<_> = validator
+            .iter_errors(&document)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        for part in [
+            "findings/0/limit",
+            "findings/0/time_to_limit_s",
+            "findings/0/known",
+            "withdrawn/0/id",
+            "withdrawn/0/why",
+            "suppressed/unused/0/name",
+            "suppressed/expired/0/expires",
+            "processes/0/forecast/0/limit",
+        ] {
+            let mut broken = document.clone();
+            *broken.pointer_mut(&format!("/{part}")).unwrap_or_else(|| panic!("{part}")) =
+                serde_json::json!([1]);
+            assert!(!validator.is_valid(&broken), "{part}");
+        }
+    }
 }

@@ -93,5 +93,5 @@ fn what_is_given_back_is_withdrawn() {
     let last = place.report();
     assert_eq!(last.document["withdrawn"][0]["id"], entry["id"], "it stays in the list");
     let text = memguard(&place, &["report"]).stdout;
-    assert!(text.contains("1 finding shown earlier no longer hold"), "{text}");
+    assert!(text.contains("1 finding shown earlier was withdrawn"), "{text}");
 }

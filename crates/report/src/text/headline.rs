@@ -8,7 +8,7 @@ use crate::document::{Fate, Forecast, Process, Report, ReportFinding};
 use crate::filter::fresh;
 use crate::noun::held;
 use crate::paragraph::{Page, elided};
-use crate::units::{dollars, plural};
+use crate::units::dollars;
 
 /// Findings listed at the top.
 const OVERVIEW_MAX: usize = 5;
@@ -26,9 +26,9 @@ pub fn render(page: &mut Page, report: &Report) {
         let text = reached(&forecast.limit, forecast.time_to_limit_s, lives);
         format!("process {}: {text}", process.pid)
     });
-    let withdrawn = (!report.withdrawn.is_empty()).then(|| {
-        let count = plural(report.withdrawn.len() as u64, "finding", "findings");
-        format!("{count} shown earlier no longer hold and were withdrawn")
+    let withdrawn = (!report.withdrawn.is_empty()).then(|| match report.withdrawn.len() {
+        1 => "1 finding shown earlier was withdrawn: it no longer holds".to_owned(),
+        n => format!("{n} findings shown earlier were withdrawn: they no longer hold"),
     });
     let further = Some(aside).filter(|text| !text.is_empty()).into_iter();
     for text in further.chain(ahead).chain(outlook).chain(withdrawn).chain(expired(report)) {

@@ -5,7 +5,7 @@ use super::{PLAIN, QUIET, STRONG};
 use crate::document::Report;
 use crate::noun::held;
 use crate::paragraph::Page;
-use crate::units::{plural, size};
+use crate::units::{number, plural, size};
 
 pub fn render(page: &mut Page, report: &Report) {
     let known: Vec<_> = report.findings.iter().filter(|finding| finding.known).collect();
@@ -28,7 +28,8 @@ pub fn render(page: &mut Page, report: &Report) {
         for by in &report.suppressed.by {
             let reason = by.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
             let text = format!("{} by {}{reason}", plural(by.findings, "finding", "findings"), by.name);
-            page.paragraph(&format!("{:>9}  ", size(by.size_mb)), QUIET, PLAIN, &text);
+            let held = if by.size_mb > 0.0 { size(by.size_mb) } else { number(by.count) };
+            page.paragraph(&format!("{held:>9}  "), QUIET, PLAIN, &text);
         }
     }
 }
