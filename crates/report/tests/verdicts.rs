@@ -167,7 +167,7 @@ fn suppressed_findings_are_left_out_and_counted() {
     let summary = render_summary(&shown, SummaryOptions { columns: 100, colour: false });
     assert!(summary.contains("memguard: 1 new leak found\n"), "{summary}");
     assert!(summary.contains("memguard: 2 suppressed\n"), "{summary}");
-    let expired = "suppression 'old' (s.toml:9) expired on 1970-01-01 and no longer applies";
+    let expired = "suppression 'old' expired on 1970-01-01 and no longer applies (s.toml:9)";
     assert!(summary.contains(expired), "{summary}");
     let text = render_text(&shown, TextOptions::default());
     assert!(text.contains("2 findings by loads: vendor") && text.contains("expired on 1970-01-01"), "{text}");

@@ -40,7 +40,8 @@ pub fn expired(report: &Report) -> Vec<String> {
     let all = &report.suppressed.expired;
     let told = all.iter().take(TOLD_MAX).map(|suppression| {
         let (name, source, day) = (&suppression.name, &suppression.source, &suppression.expires);
-        format!("suppression '{name}' ({source}) expired on {day} and no longer applies")
+        // The place last: a narrow terminal cuts it off.
+        format!("suppression '{name}' expired on {day} and no longer applies ({source})")
     });
     let more = all.len().saturating_sub(TOLD_MAX);
     told.chain((more > 0).then(|| format!("and {more} more suppressions have expired"))).collect()
