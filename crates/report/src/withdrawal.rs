@@ -28,7 +28,7 @@ pub fn follow(previous: &Report, now: &mut Report) {
             confidence_max: before.confidence_max.max(before.confidence),
             first_seen: before.first_seen,
             withdrawn_at: now.created_at,
-            why: why(before, now),
+            why: Some(why(before, now)),
         })
         .collect();
     let still = previous.withdrawn.iter().filter(|entry| {
@@ -47,15 +47,15 @@ fn is_shown(now: &Report, before: &ReportFinding) -> bool {
 
 /// What is known of the reason. That a finding is gone altogether says that its growth has ended or that most of it was given
 /// back; which of the two, nobody has noted.
-fn why(before: &ReportFinding, now: &Report) -> Option<String> {
+fn why(before: &ReportFinding, now: &Report) -> String {
     if let Some(weaker) = now.findings.iter().find(|finding| finding.id == before.id) {
-        return Some(format!("its confidence fell to {:.2}", weaker.confidence));
+        return format!("its confidence fell to {:.2}", weaker.confidence);
     }
     let instead = now.findings.iter().find(|finding| {
         finding.pattern == before.pattern && finding.location == before.location && shown(finding.confidence)
     });
     match instead {
-        Some(other) => Some(format!("the same place is told of as {} now", other.kind)),
-        None => Some("its growth has ended, or what it held was given back".to_owned()),
+        Some(other) => format!("the same place is told of as {} now", other.kind),
+        None => "its growth has ended, or what it held was given back".to_owned(),
     }
 }

@@ -13,6 +13,11 @@ const SANITIZER: &str = "# the buffers alone: it knows no descriptors\nleak:^kee
 const VALGRIND: &str = "{\n   buffers\n   Memcheck:Leak\n   match-leak-kinds: all\n   fun:malloc\n   fun:keep_buffer\n   ...\n   \
                         fun:main\n}\n{\n   elsewhere\n   Memcheck:Cond\n   fun:keep_file\n}\n";
 
+// How the last line begins.
+const FILES: &str = "exit code 23 because of file-not-closed at forgetful.c:21";
+const BUFFERS: &str = "exit code 23 because of heap-growth at forgetful.c:16";
+const CLEAN: &str = "full report: memguard report ";
+
 /// One run and what is expected of it.
 struct Case {
     what: &'static str,
@@ -49,9 +54,6 @@ fn only_what_is_new_counts() {
         last,
         any,
     };
-    const FILES: &str = "exit code 23 because of file-not-closed at forgetful.c:21";
-    const BUFFERS: &str = "exit code 23 because of heap-growth at forgetful.c:16";
-    const CLEAN: &str = "full report: memguard report ";
     let cases = [
         case("nothing decided", &[], 23, "exit code 23 because of ", "2 leaks found"),
         case("too unsure", &["--fail-on-leak=1"], 0, CLEAN, "2 leaks found"),

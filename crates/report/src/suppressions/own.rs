@@ -52,7 +52,7 @@ enum Day {
 pub fn parse(text: &str, file: &str) -> Result<Vec<Rule>, SuppressionError> {
     let line_of = |offset: usize| {
         let before = text.as_bytes().get(..offset).unwrap_or_default();
-        before.iter().filter(|byte| **byte == b'\n').count() + 1
+        before.split(|byte| *byte == b'\n').count()
     };
     let parsed: File = toml::from_str(text).map_err(|error| {
         let line = line_of(error.span().map_or(0, |span| span.start));
