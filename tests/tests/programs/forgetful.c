@@ -1,4 +1,5 @@
-/* forgetful: a program that keeps a buffer for each of its requests and a descriptor for each tenth, at two places.
+/* forgetful: a program that keeps a buffer for each of its requests, a descriptor for each tenth, and a thread that ended for each
+ * thirtieth, at three places.
  *
  *   forgetful OBJECTS SECONDS [wait | exit CODE]
  *
@@ -8,9 +9,11 @@
 #include "../../targets/target.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 
 static char **buffers;
 static int *descriptors;
+static pthread_t *threads;
 
 static TARGET_NOINLINE void keep_buffer(long request) {
     buffers[request] = (char *)malloc(4096);
@@ -22,11 +25,23 @@ static TARGET_NOINLINE void keep_file(long request) {
     target_check(descriptors[request / 10] >= 0, "open", 3);
 }
 
+static void *end_at_once(void *unused) {
+    return unused;
+}
+
+static TARGET_NOINLINE void keep_thread(long request) {
+    int error = pthread_create(&threads[request / 30], NULL, end_at_once, NULL);
+    target_check(error == 0, "pthread_create", 3);
+}
+
 static TARGET_NOINLINE void serve(long request) {
     target_traffic(request);
     keep_buffer(request);
     if (request % 10 == 0) {
         keep_file(request);
+    }
+    if (request % 30 == 0) {
+        keep_thread(request);
     }
     target_traffic(request + 1);
 }
@@ -36,6 +51,9 @@ static void give_back(long objects) {
         free(buffers[request]);
         if (request % 10 == 0) {
             close(descriptors[request / 10]);
+        }
+        if (request % 30 == 0) {
+            pthread_join(threads[request / 30], NULL);
         }
     }
 }
@@ -47,6 +65,7 @@ int main(int argc, char **argv) {
     target_check(objects > 0, "forgetful OBJECTS SECONDS [wait | exit CODE]", 2);
     buffers = (char **)calloc((size_t)objects, sizeof *buffers);
     descriptors = (int *)calloc((size_t)objects / 10 + 1, sizeof *descriptors);
+    threads = (pthread_t *)calloc((size_t)objects / 30 + 1, sizeof *threads);
     double start = target_now();
     for (long request = 0; request < objects; request++) {
         serve(request);

@@ -18,7 +18,7 @@ fn limits_are_named_with_the_time_to_reach_them() {
     let group = ability::memory_group(256 << 20);
     for attempt in 1..=3 {
         let place = Place::new();
-        let run = audit(&place, &["--quiet"], &forgetful(&[]));
+        let run = audit(&place, &["--quiet", "--patterns", "leaks,handles"], &forgetful(&[]));
         let enter = group.as_ref().map_or_else(String::new, |group| {
             format!("echo $$ > '{}/cgroup.procs' && ", group.path().display())
         });

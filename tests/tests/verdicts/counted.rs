@@ -8,14 +8,14 @@ use memguard_tests::watched::{Place, words};
 use crate::{audit, file, forgetful, found, memguard, text_of};
 
 const OWN: &str = "[[suppression]]\nname = 'buffers'\nreason = 'by design'\nfunction = 'keep_buffer'\n\
-                   [[suppression]]\nname = 'files'\nreason = 'by design'\nstack = ['keep_file', 'serve', 'main']\n";
-const SANITIZER: &str = "# the buffers alone: it knows no descriptors\nleak:^keep_buf*r$\n";
+                   [[suppression]]\nname = 'threads'\nreason = 'by design'\nstack = ['keep_thread', 'serve', 'main']\n";
+const SANITIZER: &str = "# the buffers alone: it knows no threads\nleak:^keep_buf*r$\n";
 const VALGRIND: &str = "{\n   buffers\n   Memcheck:Leak\n   match-leak-kinds: all\n   fun:malloc\n   fun:keep_buffer\n   ...\n   \
-                        fun:main\n}\n{\n   elsewhere\n   Memcheck:Cond\n   fun:keep_file\n}\n";
+                        fun:main\n}\n{\n   elsewhere\n   Memcheck:Cond\n   fun:keep_thread\n}\n";
 
 // How the last line begins.
-const FILES: &str = "exit code 23 because of file-not-closed at forgetful.c:21";
-const BUFFERS: &str = "exit code 23 because of heap-growth at forgetful.c:16";
+const THREADS: &str = "exit code 23 because of thread-not-joined at forgetful.c:";
+const BUFFERS: &str = "exit code 23 because of heap-growth at forgetful.c:";
 const CLEAN: &str = "full report: memguard report ";
 
 /// One run and what is expected of it.
@@ -63,11 +63,11 @@ fn only_what_is_new_counts() {
             "suppressed by two others",
             &["--suppressions", &sanitizer, "--suppressions", &valgrind],
             23,
-            FILES,
+            THREADS,
             "1 suppressed",
         ),
-        case("by the sanitizer's", &["--suppressions", &sanitizer], 23, FILES, "1 suppressed"),
-        case("by Valgrind's", &["--suppressions", &valgrind], 23, FILES, "1 suppressed"),
+        case("by the sanitizer's", &["--suppressions", &sanitizer], 23, THREADS, "1 suppressed"),
+        case("by Valgrind's", &["--suppressions", &valgrind], 23, THREADS, "1 suppressed"),
         case(
             "expired",
             &["--suppressions", &expired],
@@ -75,12 +75,12 @@ fn only_what_is_new_counts() {
             "exit code 23",
             "suppression 'buffers' expired on 2020-02-29 and no longer",
         ),
-        case("handles not shown", &["--patterns", "leaks"], 23, BUFFERS, "1 leak found"),
+        case("threads not looked for", &["--patterns", "leaks"], 23, BUFFERS, "heap-growth"),
         case("all below the threshold", &["--min-confidence", "1"], 0, CLEAN, "No leaks found"),
         Case {
             what: "known, but worse",
             program: words(&targets::program("forgetful"), &["6000", "6"]),
-            ..case("", &["--baseline", &baseline, "--patterns", "leaks"], 23, BUFFERS, "1 leak found")
+            ..case("", &["--baseline", &baseline, "--patterns", "leaks"], 23, BUFFERS, "heap-growth")
         },
         Case {
             what: "the program fails by itself",
@@ -130,15 +130,15 @@ fn thresholds_are_set_by_pattern() {
         kinds.sort();
         kinds.join(" ")
     };
-    assert_eq!(kinds(&[], &[]), "file-not-closed heap-growth");
-    assert_eq!(kinds(&[("MEMGUARD_MIN_CONFIDENCE_HANDLES", "1")], &[]), "heap-growth");
+    assert_eq!(kinds(&[], &[]), "heap-growth thread-not-joined");
+    assert_eq!(kinds(&[("MEMGUARD_MIN_CONFIDENCE_THREADS", "1")], &[]), "heap-growth");
     assert_eq!(
-        kinds(&[("MEMGUARD_MIN_CONFIDENCE_HANDLES", "0.1")], &["--min-confidence", "1"]),
-        "file-not-closed"
+        kinds(&[("MEMGUARD_MIN_CONFIDENCE_THREADS", "0.1")], &["--min-confidence", "1"]),
+        "thread-not-joined"
     );
-    assert_eq!(kinds(&[("MEMGUARD_MIN_SIZE_MB", "1GiB")], &[]), "file-not-closed");
-    assert_eq!(kinds(&[("MEMGUARD_MIN_SIZE_MB_LEAKS", "1000")], &[]), "file-not-closed");
+    assert_eq!(kinds(&[("MEMGUARD_MIN_SIZE_MB", "1GiB")], &[]), "thread-not-joined");
+    assert_eq!(kinds(&[("MEMGUARD_MIN_SIZE_MB_LEAKS", "1000")], &[]), "thread-not-joined");
     file(&place, "memguard.toml", "[min_confidence]\nleaks = 1\n");
-    assert_eq!(kinds(&[], &[]), "file-not-closed", "the working directory's file");
-    assert_eq!(kinds(&[("MEMGUARD_MIN_CONFIDENCE_LEAKS", "0.1")], &[]), "file-not-closed heap-growth");
+    assert_eq!(kinds(&[], &[]), "thread-not-joined", "the working directory's file");
+    assert_eq!(kinds(&[("MEMGUARD_MIN_CONFIDENCE_LEAKS", "0.1")], &[]), "heap-growth thread-not-joined");
 }

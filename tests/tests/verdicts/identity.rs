@@ -27,7 +27,11 @@ fn ids_outlast_a_rebuild() {
         let file = place.path().join(format!("{name}.c"));
         fs::write(&file, text).expect("written");
         let mut compiler = Command::new("gcc");
-        compiler.args(["-std=gnu11", "-g", level]).arg(&file).arg("-o").arg(place.path().join(name));
+        compiler
+            .args(["-std=gnu11", "-g", "-pthread", level])
+            .arg(&file)
+            .arg("-o")
+            .arg(place.path().join(name));
         assert!(compiler.status().expect("gcc starts").success());
     }
     let seen = together(2, &["before", "after"], |name| {
@@ -35,10 +39,10 @@ fn ids_outlast_a_rebuild() {
         let own = Place::new();
         assert_eq!(Process::run(audit(&own, &["--quiet"], &program)).code, 0);
         let report = own.report();
-        let ids = ["keep_buffer", "keep_file"].map(|function| id(&report, function));
+        let ids = ["keep_buffer", "keep_thread"].map(|function| id(&report, function));
         ensure(ids[0] != ids[1], || report.to_string())?;
         let line = |function| report.findings_in(function)[0].place().and_then(Frame::line);
-        Ok((ids, ["keep_buffer", "keep_file"].map(line)))
+        Ok((ids, ["keep_buffer", "keep_thread"].map(line)))
     });
     let ((before, old_lines), (after, new_lines)) = (&seen[0], &seen[1]);
     assert_eq!(before, after);
