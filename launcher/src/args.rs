@@ -37,6 +37,8 @@ pub enum Command {
     Learn(Learn),
     /// Judge recordings again, in virtual time
     Replay(Replay),
+    /// Add a suppression for a finding to a file
+    Suppress(Suppress),
     /// List the sessions, newest first
     List(List),
     /// Watch a small leaking service and show its report
@@ -58,7 +60,7 @@ pub struct Run {
     /// Name of the session, to ask for it later
     #[arg(long, value_name = "NAME", value_parser = session_name)]
     pub name: Option<String>,
-    /// Exit with 23 if a finding has at least this confidence and the program itself succeeded
+    /// Exit with 23 if a new finding has at least this confidence and the program itself succeeded
     #[arg(long, value_name = "CONFIDENCE", num_args = 0..=1, require_equals = true,
           default_missing_value = "0.7", value_parser = confidence)]
     pub fail_on_leak: Option<f64>,
@@ -124,9 +126,19 @@ pub struct Report {
     /// Write to this file instead of the standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Leave out findings less sure than this, 0 to 1
-    #[arg(long, value_name = "CONFIDENCE", default_value = "0.5", value_parser = confidence)]
-    pub min_confidence: f64,
+    /// Leave out findings less sure than this, 0 to 1, of patterns without a threshold of their own [default: as configured, 0.5]
+    #[arg(long, value_name = "CONFIDENCE", value_parser = confidence)]
+    pub min_confidence: Option<f64>,
+    /// An earlier 'memguard report --json': what it has found is known, unless it has become clearly worse
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<String>,
+    /// Files of suppressions.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Files of suppressions, in MemGuard's, LeakSanitizer's or Valgrind's format; may be repeated"
+    )]
+    pub suppressions: Vec<String>,
     /// Where the sessions are.
     #[command(flatten)]
     pub place: Place,
@@ -189,6 +201,32 @@ pub struct Learn {
     pub place: Place,
 }
 
+/// `memguard suppress`.
+#[derive(Debug, Args)]
+#[command(override_usage = "memguard suppress [SESSION] FINDING-ID --reason TEXT --output FILE")]
+pub struct Suppress {
+    /// The finding's id in a report, or its beginning; before it, the session if it is not the latest
+    #[arg(value_name = "FINDING-ID", required = true, num_args = 1..=2)]
+    words: Vec<String>,
+    /// Why it may stay, for those who read the file later
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+    /// The last day on which it is to be suppressed, as 2027-03-31 (UTC)
+    #[arg(long, value_name = "DATE")]
+    pub expires: Option<String>,
+    /// The file.
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        help = "The file, in MemGuard's own format; made if it does not exist"
+    )]
+    pub output: PathBuf,
+    /// Where the sessions are.
+    #[command(flatten)]
+    pub place: Place,
+}
+
 impl Learn {
     /// The session that is meant.
     pub fn session(&self) -> &str {
@@ -213,6 +251,18 @@ pub struct Replay {
     /// Recordings: record-PID.jsonl.gz in the directory of a session that was run with --record
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+}
+
+impl Suppress {
+    /// The session.
+    pub fn session(&self) -> &str {
+        if let [session, _] = &self.words[..] { session } else { "latest" }
+    }
+
+    /// The finding's id, or its beginning.
+    pub fn finding(&self) -> &str {
+        self.words.last().map_or("", String::as_str)
+    }
 }
 
 /// `memguard list`.
@@ -309,6 +359,11 @@ fn reply(error: &clap::Error, arguments: &[OsString]) -> Reply {
         (ErrorKind::MissingRequiredArgument, Some("replay")) => {
             "no recording to judge: name its file, as in 'memguard replay record-4711.jsonl.gz'".to_owned()
         }
+        (ErrorKind::MissingRequiredArgument, Some("suppress")) => {
+            "FINDING-ID, --reason and --output are needed, as in 'memguard suppress 15f08b0c --reason \"cache, by \
+             design\" -o known.toml'"
+                .to_owned()
+        }
         (ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _) => {
             "no command given: 'memguard run -- ./service' watches a program".to_owned()
         }
@@ -338,8 +393,11 @@ fn condensed(message: &str) -> String {
 
 impl CommandLine {
     fn command_names() -> impl Iterator<Item = &'static str> {
-        ["run", "attach", "doctor", "report", "patterns", "learn", "replay", "list", "demo", "clean"]
-            .into_iter()
+        [
+            "run", "attach", "doctor", "report", "suppress", "patterns", "learn", "replay", "list", "demo",
+            "clean",
+        ]
+        .into_iter()
     }
 }
 
@@ -351,6 +409,8 @@ impl Args for KeyOptions {
                 Arg::new(key.name).long(option).help(key.option_help()).help_heading("Configuration");
             arg = if key.is_flag() {
                 arg.action(ArgAction::SetTrue)
+            } else if key.is_repeatable() {
+                arg.action(ArgAction::Append).value_name(key.value_name)
             } else {
                 arg.action(ArgAction::Set).value_name(key.value_name).allow_hyphen_values(true)
             };
@@ -370,6 +430,11 @@ impl FromArgMatches for KeyOptions {
         for key in KEYS.iter().filter(|key| key.option.is_some()) {
             if key.is_flag() {
                 given.extend(matches.get_flag(key.name).then(|| (key, "true".to_owned())));
+            } else if key.is_repeatable() {
+                let values = matches.get_many::<String>(key.name).into_iter().flatten();
+                let values: Vec<&str> = values.map(String::as_str).collect();
+                let list = values.join(&key.kind.separator().to_string());
+                given.extend((!values.is_empty()).then_some((key, list)));
             } else {
                 given.extend(matches.get_one::<String>(key.name).map(|text| (key, text.clone())));
             }
@@ -395,6 +460,13 @@ fn fingerprint_name(text: &str) -> Result<String, String> {
 
 fn some_text(text: &str) -> Result<String, String> {
     if text.trim().is_empty() { Err("expected a text".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("expected a few words that say why".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn session_name(text: &str) -> Result<String, String> {
@@ -448,6 +520,8 @@ mod tests {
         assert_eq!(misuse("memguard report --min-confidence x").1, 2);
         assert_eq!(misuse("memguard report --json --format text").1, 2);
         assert_eq!(misuse("memguard").1, 2);
+        assert!(misuse("memguard suppress abc -o x").0.starts_with("FINDING-ID, --reason and --output"));
+        assert_eq!(misuse("memguard suppress a b c --reason r -o x").1, 2);
         assert_eq!(misuse("memguard rum -- prog").1, 2);
     }
 
@@ -457,6 +531,25 @@ mod tests {
         assert_eq!((report.format, report.session.as_str()), (Format::Json, "latest"));
         let Ok(Command::Report(report)) = parse_text("memguard report abc --format json") else { panic!() };
         assert_eq!((report.format, report.session.as_str()), (Format::Json, "abc"));
+    }
+
+    #[test]
+    fn a_finding_may_be_named_with_its_session() {
+        for (line, session, finding) in [
+            ("memguard suppress 15f0 --reason r -o x", "latest", "15f0"),
+            ("memguard suppress api 15f0 --reason r -o x", "api", "15f0"),
+        ] {
+            let Ok(Command::Suppress(asked)) = parse_text(line) else { panic!("{line}") };
+            assert_eq!((asked.session(), asked.finding()), (session, finding));
+        }
+    }
+
+    #[test]
+    fn files_of_suppressions_make_a_list() {
+        let line = "memguard run --suppressions a.toml --baseline b.json --suppressions c.supp -- prog";
+        let Ok(Command::Run(run)) = parse_text(line) else { panic!("{line}") };
+        let given: Vec<_> = run.keys.0.iter().map(|(key, text)| (key.name, text.as_str())).collect();
+        assert_eq!(given, [("baseline", "b.json"), ("suppressions", "a.toml:c.supp")]);
     }
 
     #[test]

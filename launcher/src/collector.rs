@@ -6,16 +6,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use memguard_report::{
-    MIN_CONFIDENCE_DEFAULT, Report, SessionInput, SummaryOptions, assemble, filter, merge,
-};
+use memguard_report::{Report, SessionInput, SummaryOptions, Thresholds, assemble, filter, follow, merge};
 
 use crate::config::Settings;
 use crate::errors;
+use crate::rules::Rules;
 use crate::session::{Session, SessionError, SessionLock};
 use crate::spawn::ProgramExit;
 use crate::terminal;
-use crate::watch::{ReportFile, Verdict, Watch};
+use crate::watch::{ReportFile, Verdict, Watch, unix_time_s};
 
 /// The report is written at least this often while the programs run.
 const REPORT_INTERVAL: Duration = Duration::from_mins(1);
@@ -26,6 +25,10 @@ pub struct Collector {
     watch: Watch,
     /// What a collector before this one has reported.
     earlier: Option<Report>,
+    /// The last report, whoever made it.
+    last: Option<Report>,
+    rules: Rules,
+    thresholds: Thresholds,
     began: Instant,
     /// The first thing that went wrong with the session's files, said once, at the end.
     trouble: Option<String>,
@@ -40,8 +43,12 @@ impl Collector {
     /// # Errors
     /// If the session's directory cannot be written to or the disk is full.
     #[allow(clippy::result_large_err)] // The session comes back, to be discarded.
-    pub fn begin(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
-        Self::begin_with(session, |dir| Watch::prepare(dir, settings))
+    pub fn begin(
+        session: Session,
+        settings: &Settings,
+        rules: Rules,
+    ) -> Result<Self, (Session, SessionError)> {
+        Self::begin_with(session, settings, rules, |dir| Watch::prepare(dir, settings))
     }
 
     /// Begins to watch from outside alone: nothing is made for hooks.
@@ -49,18 +56,24 @@ impl Collector {
     /// # Errors
     /// If the session's directory cannot be written to.
     #[allow(clippy::result_large_err)] // As above.
-    pub fn begin_outside(session: Session, settings: &Settings) -> Result<Self, (Session, SessionError)> {
-        Self::begin_with(session, |dir| Ok(Watch::resume(dir, settings)))
+    pub fn begin_outside(
+        session: Session,
+        settings: &Settings,
+        rules: Rules,
+    ) -> Result<Self, (Session, SessionError)> {
+        Self::begin_with(session, settings, rules, |dir| Ok(Watch::resume(dir, settings)))
     }
 
     #[allow(clippy::result_large_err)] // As above.
     fn begin_with(
         session: Session,
+        settings: &Settings,
+        rules: Rules,
         watch: impl FnOnce(&Path) -> io::Result<Watch>,
     ) -> Result<Self, (Session, SessionError)> {
         let made = SessionLock::take(session.dir()).and_then(|lock| Ok((lock, watch(session.dir())?)));
         match made {
-            Ok((lock, watch)) => Ok(Self::new(session, watch, lock, None)),
+            Ok((lock, watch)) => Ok(Self::new(session, watch, lock, settings, rules)),
             Err(source) => {
                 let path = session.dir().to_owned();
                 Err((session, SessionError::Unwritable { path, source }))
@@ -91,14 +104,27 @@ impl Collector {
         session.taken_over()?;
         let earlier = ReportFile::in_session(&dir).read().ok();
         let watch = Watch::resume(&dir, &settings);
-        Ok(Self::new(session, watch, lock, earlier))
+        // They were in order when the session began; what has changed since is no reason to leave it without a collector. The
+        // marks of the last report stay then.
+        let (rules, trouble) = match Rules::load(&settings) {
+            Ok(rules) => (rules, None),
+            Err(error) => (Rules::default(), Some(error.to_string())),
+        };
+        let mut collector = Self::new(session, watch, lock, &settings, rules);
+        collector.trouble = trouble;
+        collector.last.clone_from(&earlier);
+        collector.earlier = earlier;
+        Ok(collector)
     }
 
-    fn new(session: Session, watch: Watch, lock: SessionLock, earlier: Option<Report>) -> Self {
+    fn new(session: Session, watch: Watch, lock: SessionLock, settings: &Settings, rules: Rules) -> Self {
         Self {
             session,
             watch,
-            earlier,
+            earlier: None,
+            last: None,
+            rules,
+            thresholds: settings.thresholds.clone(),
             began: Instant::now(),
             trouble: None,
             verdict: Verdict::default(),
@@ -172,12 +198,17 @@ impl Collector {
         if let Some(earlier) = &self.earlier {
             report = merge(earlier, report, self.watch.judges_after(self.began.elapsed()));
         }
+        if let Some(last) = &self.last {
+            follow(last, &mut report);
+        }
+        self.rules.mark(&mut report, unix_time_s());
         if let Err(error) = ReportFile::in_session(self.session.dir()).write(&report) {
             let path = self.session.dir().display();
             self.trouble.get_or_insert(format!("the report could not be kept in {path}: {error}"));
         }
         self.reported = Some(Instant::now());
-        filter(report, MIN_CONFIDENCE_DEFAULT)
+        self.last = Some(report.clone());
+        filter(report, &self.thresholds)
     }
 
     /// Tells on stderr what went wrong and what was found.

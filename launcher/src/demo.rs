@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::args::{self, Command};
-use crate::{errors, run, show};
+use crate::{errors, run};
 
 pub mod service;
 
@@ -36,7 +36,7 @@ pub fn demo(demo: &args::Demo) -> Result<ExitCode> {
     let mut words: Vec<OsString> = ["memguard", "report", NAME].map(OsString::from).to_vec();
     words.extend(directory);
     if let Ok(Command::Report(asked)) = args::parse(&words) {
-        show::report(&crate::store(&asked.place)?, &asked)?;
+        crate::report(&asked)?;
     }
     Ok(ExitCode::SUCCESS)
 }

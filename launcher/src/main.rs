@@ -15,10 +15,12 @@ mod patterns;
 mod peers;
 mod program;
 mod replay;
+mod rules;
 mod run;
 mod session;
 mod show;
 mod spawn;
+mod suppress;
 mod terminal;
 mod until;
 mod watch;
@@ -31,7 +33,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use args::Command;
-use config::Sources;
+use config::{Settings, Sources};
 use session::{Place, Store};
 
 fn main() -> ExitCode {
@@ -53,11 +55,16 @@ fn main() -> ExitCode {
             return doctor::doctor(&doctor).unwrap_or_else(|error| errors::command_failed(&error));
         }
         Command::Demo(demo) => return demo::demo(&demo).unwrap_or_else(|error| errors::run_failed(&error)),
-        Command::Report(report) => store(&report.place).and_then(|store| show::report(&store, &report)),
+        Command::Report(asked) => report(&asked),
+        Command::Suppress(suppress) => {
+            store(&suppress.place).and_then(|store| suppress::suppress(&store, &suppress))
+        }
         Command::Patterns(asked) => patterns::patterns(&asked),
         Command::Learn(asked) => store(&asked.place).and_then(|store| learn::learn(&store, &asked)),
         Command::Replay(asked) => replay::replay(&asked),
-        Command::List(list) => store(&list.place).and_then(|store| show::list(&store)),
+        Command::List(list) => {
+            sessions(&list.place, &[]).and_then(|(store, settings)| show::list(&store, &settings))
+        }
         Command::Clean(clean) => self::clean(&clean),
         Command::Collect(asked) => {
             return collect::collect(&asked).unwrap_or_else(|error| errors::run_failed(&error));
@@ -83,9 +90,28 @@ fn clean(clean: &args::Clean) -> Result<()> {
     Ok(())
 }
 
+/// `memguard report`.
+fn report(asked: &args::Report) -> Result<()> {
+    let baseline = asked.baseline.clone().into_iter().collect();
+    let files = [("baseline", baseline), ("suppressions", asked.suppressions.clone())];
+    let (store, settings) = sessions(&asked.place, &files)?;
+    show::report(&store, asked, &settings)
+}
+
 /// The sessions where `run` would put them.
 fn store(place: &args::Place) -> Result<Store> {
+    Ok(sessions(place, &[])?.0)
+}
+
+/// The same with what is configured here; `files` are options that name files, by their keys.
+fn sessions(place: &args::Place, files: &[(&str, Vec<String>)]) -> Result<(Store, Settings)> {
     let environment = std::env::vars_os().collect();
-    let configured = config::load(&Sources { environment, ..Sources::default() })?;
-    Ok(Store::new(Place::find(place.dir.as_deref().or(configured.dir.as_deref()))?))
+    let named = files.iter().filter(|(_, files)| !files.is_empty());
+    let options = named.filter_map(|(name, files)| {
+        let key = config::KEYS.iter().find(|key| key.name == *name)?;
+        Some((key, files.join(&key.kind.separator().to_string())))
+    });
+    let settings = config::load(&Sources { environment, options: options.collect(), ..Sources::default() })?;
+    let store = Store::new(Place::find(place.dir.as_deref().or(settings.dir.as_deref()))?);
+    Ok((store, settings))
 }

@@ -5,13 +5,14 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use memguard_report::Report;
+use memguard_report::{Report, fresh};
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::collect::{self, Bond, Kin};
 use crate::collector::Collector;
 use crate::config::{self, Settings, Sources};
 use crate::program::{Candidate, Environment, Way};
+use crate::rules::Rules;
 use crate::session::{Place, Store};
 use crate::spawn::{self, Event, Program, ProgramExit, Supervisor};
 use crate::{args, errors};
@@ -42,6 +43,7 @@ fn check_address_space(command: &[OsString]) -> Result<()> {
 pub fn run(run: args::Run) -> Result<ExitCode> {
     let environment = std::env::vars_os().collect();
     let settings = config::load(&Sources { file: run.config, environment, options: run.keys.0 })?;
+    let rules = Rules::load(&settings)?;
     check_address_space(&run.command)?;
     let candidate = Candidate::of(&run.command, &Environment::own());
     let way = candidate.as_ref().map_or(Way::Hooks, Candidate::way);
@@ -52,7 +54,7 @@ pub fn run(run: args::Run) -> Result<ExitCode> {
     let session_dir = session.dir().to_owned();
     let program = Program { command: run.command, executed, library, session_dir };
     let begin = if way == Way::Alone { Collector::begin_outside } else { Collector::begin };
-    let mut collector = match begin(session, &settings) {
+    let mut collector = match begin(session, &settings, rules) {
         Ok(collector) => collector,
         Err((session, error)) => {
             session.discard();
@@ -86,8 +88,33 @@ pub fn run(run: args::Run) -> Result<ExitCode> {
             errors::say(&errors::chain(&error));
         }
     }
-    let leaks = run.fail_on_leak.is_some_and(|least| report.findings.iter().any(|f| f.confidence >= least));
-    Ok(ExitCode::from(if leaks && exit.success() { errors::EXIT_LEAK } else { exit.exit_code() }))
+    // The last line, also of a quiet run: a failure has a reason.
+    if let Some(why) = run.fail_on_leak.filter(|_| exit.success()).and_then(|least| failure(&report, least)) {
+        errors::say(&why);
+        return Ok(ExitCode::from(errors::EXIT_LEAK));
+    }
+    Ok(ExitCode::from(exit.exit_code()))
+}
+
+/// Why `--fail-on-leak` fails the run, if it does: a finding that is shown, that nobody has decided about, and that is sure
+/// enough.
+fn failure(report: &Report, least: f64) -> Option<String> {
+    let mut sure: Vec<_> = fresh(report).filter(|finding| finding.confidence >= least).collect();
+    sure.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let first = sure.first()?;
+    let more = match sure.len() - 1 {
+        0 => String::new(),
+        1 => ", and 1 more finding".to_owned(),
+        n => format!(", and {n} more findings"),
+    };
+    Some(format!(
+        "exit code {} because of {} at {}, confidence {:.2}, id {}{more} (--fail-on-leak={least})",
+        errors::EXIT_LEAK,
+        first.kind,
+        first.location,
+        first.confidence,
+        first.id,
+    ))
 }
 
 /// Looks and reports until the program has ended.

@@ -5,10 +5,14 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use memguard_report::{Report, TextOptions, filter, read_report, render_json, render_text};
+use memguard_report::{
+    Report, TextOptions, Thresholds, filter, fresh, read_report, render_json, render_text,
+};
 
 use crate::args::{self, Format};
 use crate::collect;
+use crate::config::Settings;
+use crate::rules::Rules;
 use crate::session::{Session, Store};
 use crate::terminal;
 use crate::watch;
@@ -16,10 +20,19 @@ use crate::watch;
 /// Shows a session's report.
 ///
 /// # Errors
-/// If there is no such session, or its report is missing, damaged or of another version.
-pub fn report(store: &Store, asked: &args::Report) -> Result<()> {
+/// If there is no such session, its report is missing, damaged or of another version, or there is something wrong with the
+/// baseline or the suppressions.
+pub fn report(store: &Store, asked: &args::Report, settings: &Settings) -> Result<()> {
+    let rules = Rules::load(settings)?;
     let session = collect::recover(store.open(&asked.session)?)?;
-    let report = filter(read(&session)?, asked.min_confidence);
+    let mut report = read(&session)?;
+    // Without rules of its own this shows the marks of the run.
+    rules.mark(&mut report, watch::unix_time_s());
+    let mut thresholds = thresholds(settings, &session);
+    if let Some(least) = asked.min_confidence {
+        thresholds.confidence = least;
+    }
+    let report = filter(report, &thresholds);
     let to_terminal = asked.output.is_none() && std::io::stdout().is_terminal();
     let text = match asked.format() {
         Format::Json => render_json(&report),
@@ -34,10 +47,17 @@ pub fn report(store: &Store, asked: &args::Report) -> Result<()> {
     }
 }
 
-/// The report of a session.
+/// Those configured here and now; else those of the run.
+fn thresholds(settings: &Settings, session: &Session) -> Thresholds {
+    let of_run = session.record().settings.as_ref().map(|settings| settings.thresholds.clone());
+    let own = Some(settings.thresholds.clone()).filter(|own| *own != Thresholds::default());
+    own.or(of_run).unwrap_or_default()
+}
+
+/// The report of a session, with everything that is suspected.
 ///
 /// # Errors
-/// If there is none, or it is damaged.
+/// If it is missing, damaged or of another version.
 pub fn read(session: &Session) -> Result<Report> {
     let id = &session.record().id;
     let path = session.dir().join(watch::FILE_NAME);
@@ -70,7 +90,7 @@ pub fn print(text: &str) -> Result<()> {
 ///
 /// # Errors
 /// If the folder of the sessions cannot be read.
-pub fn list(store: &Store) -> Result<()> {
+pub fn list(store: &Store, settings: &Settings) -> Result<()> {
     let mut rows = Vec::new();
     for entry in store.list()? {
         let (state, findings, command) = match &entry.record {
@@ -85,11 +105,14 @@ pub fn list(store: &Store) -> Result<()> {
                     (None, false) if record.is_abandoned() => "cut off".to_owned(),
                     (None, false) => "ended".to_owned(),
                 };
-                let report = store.open(&entry.id).ok().and_then(|session| read(&session).ok());
+                let report = store.open(&entry.id).ok().and_then(|session| {
+                    let thresholds = thresholds(settings, &session);
+                    Some(filter(read(&session).ok()?, &thresholds))
+                });
                 let watched = report.as_ref().is_some_and(|report| !report.processes.is_empty());
                 let findings = report.map_or_else(
                     || "no report".to_owned(),
-                    |report| match filter(report, memguard_report::MIN_CONFIDENCE_DEFAULT).findings.len() {
+                    |report| match fresh(&report).count() {
                         _ if !watched => "unwatched".to_owned(),
                         0 => "clean".to_owned(),
                         1 => "1 leak".to_owned(),

@@ -3,6 +3,7 @@
 //! longer than its bound is cut and never waited for.
 #![forbid(unsafe_code)]
 
+mod cgroup;
 mod clock;
 mod descriptors;
 mod fdinfo;
@@ -17,13 +18,17 @@ mod stat;
 mod tasks;
 mod timers;
 
+pub use cgroup::{GroupBound, memory_bounds, task_bounds};
 pub use clock::{monotonic_ns, thread_cpu_ns};
 pub use descriptors::{
     Descriptor, DescriptorKind, DescriptorLister, descriptor_count, descriptor_numbers, descriptor_target,
     descriptors,
 };
 pub use fdinfo::{EpollEntry, FdDetail, FdInfo, InotifyEntry, fd_info};
-pub use limits::open_files_limit;
+pub use limits::{
+    AddressSpace, ResourceLimits, address_space, host_available_bytes, open_files_limit, resource_limits,
+    user_tasks,
+};
 pub use maps::{SmapsRollup, executable, loaded_modules, mapping_count, process_mapping};
 pub use ranges::mapped_ranges;
 pub use references::{References, Target, Unscanned, references};

@@ -82,7 +82,7 @@ pub(crate) struct StatLine<'a> {
     pub(crate) parent_pid: i32,
     pub(crate) start_ticks: u64,
     cpu_ticks: u64,
-    threads: u64,
+    pub(crate) threads: u64,
     rss_pages: u64,
 }
 

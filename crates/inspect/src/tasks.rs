@@ -114,7 +114,12 @@ fn by_thread(pid: i32) -> Option<Vec<i32>> {
 
 fn by_parent(pid: i32) -> Option<Vec<i32>> {
     let is_child = |other: &i32| with_line(*other, |line| line.parent_pid == pid).unwrap_or(false);
-    Some(pids_at("/proc")?.into_iter().filter(is_child).collect())
+    Some(pids()?.into_iter().filter(is_child).collect())
+}
+
+/// Numbers of all processes, ascending.
+pub(crate) fn pids() -> Option<Vec<i32>> {
+    pids_at("/proc")
 }
 
 fn pids_at(path: &str) -> Option<Vec<i32>> {

@@ -7,42 +7,55 @@ use memguard_symbolize as symbolize;
 use serde::Serialize;
 
 use crate::document::{
-    Cleanup, Counted, Evidence, Explained, Fingerprint, FrameRole, Memory, Overhead, Prevalence, Process,
-    Report, ReportFinding, RssMb, SCHEMA, StackFrame,
+    Cleanup, Counted, Evidence, Explained, Fingerprint, Forecast, FrameRole, Memory, Overhead, Prevalence,
+    Process, Report, ReportFinding, RssMb, SCHEMA, StackFrame, Suppressed,
 };
+use crate::forecast::{Draft, Outlook};
 use crate::identity::{finding_id, stamp};
 use crate::input::{FindingInput, MemoryInput, OverheadInput, ProcessInput, ReportInput};
 use crate::keyed::goes_into_a_keyed_store;
 use crate::location::location;
 use crate::units::{BYTES_PER_MB, HOURS_PER_MONTH, MB_PER_GB, rounded};
 
-/// Makes the document, in which findings that `library` knows have a name. A leak that several processes have at one place (the workers of a server) is one finding.
+/// Makes the document, in which findings that `library` knows have a name. A leak that several processes have at one place
+/// (the workers of a server) is one finding.
 pub fn assemble(input: &ReportInput, library: &Library) -> Report {
-    let findings = input.findings.iter().map(|finding| self::finding(input, finding, library)).collect();
-    let findings = together(findings);
+    let findings: Vec<Draft> = input.findings.iter().map(|finding| draft(input, finding, library)).collect();
+    let outlook = Outlook::of(input, &findings);
+    let findings = together(outlook.applied_to(findings, input));
     Report {
         schema: SCHEMA.to_owned(),
         created_at: rounded(input.created_at, 3),
         stamp: stamp(&findings),
         total_estimated_cost_usd_per_month: total_cost(&findings),
         session: input.session.clone(),
-        processes: input.processes.iter().map(process).collect(),
+        processes: (0..)
+            .zip(&input.processes)
+            .map(|(at, source)| process(source, outlook.of_process(at)))
+            .collect(),
         overhead: overhead(&input.overhead),
         memory: memory(&input.memory),
+        total_estimated_cost_usd_next_30_days: total_cost_next_30_days(&findings),
+        suppressed: Suppressed::default(),
+        withdrawn: Vec::new(),
         findings,
     }
 }
 
 /// One finding for each id, the costliest first.
-fn together(mut findings: Vec<ReportFinding>) -> Vec<ReportFinding> {
-    findings.sort_by(by_weight);
-    let mut merged: Vec<ReportFinding> = Vec::new();
-    for finding in findings {
-        match merged.iter_mut().find(|other| other.id == finding.id) {
-            Some(main) => absorb(main, &finding),
-            None => merged.push(finding),
+fn together(mut drafts: Vec<Draft>) -> Vec<ReportFinding> {
+    drafts.sort_by(|left, right| by_weight(&left.finding, &right.finding));
+    let mut merged: Vec<Draft> = Vec::new();
+    for draft in drafts {
+        match merged.iter_mut().find(|other| other.finding.id == draft.finding.id) {
+            Some(main) => {
+                main.share_limit(&draft);
+                absorb(&mut main.finding, &draft.finding);
+            }
+            None => merged.push(draft),
         }
     }
+    let mut merged: Vec<ReportFinding> = merged.into_iter().map(|draft| draft.finding).collect();
     for finding in merged.iter_mut().filter(|finding| finding.processes.len() > 1) {
         finding.detail =
             format!("in {} processes, the heaviest: {}", finding.processes.len(), finding.detail);
@@ -64,6 +77,8 @@ fn absorb(main: &mut ReportFinding, other: &ReportFinding) {
     main.first_seen = main.first_seen.min(other.first_seen);
     main.last_seen = main.last_seen.max(other.last_seen);
     main.cost_usd_per_month = rounded(main.cost_usd_per_month + other.cost_usd_per_month, 4);
+    main.cost_usd_next_30_days = rounded(main.cost_usd_next_30_days + other.cost_usd_next_30_days, 4);
+    main.confidence_max = main.confidence_max.max(other.confidence_max);
     for pid in &other.processes {
         if !main.processes.contains(pid) {
             main.processes.push(*pid);
@@ -74,6 +89,11 @@ fn absorb(main: &mut ReportFinding, other: &ReportFinding) {
 /// Sum of the findings' costs, in US dollars a month.
 pub fn total_cost(findings: &[ReportFinding]) -> f64 {
     rounded(findings.iter().map(|finding| finding.cost_usd_per_month).sum(), 2)
+}
+
+/// Sum of what the findings cost in the next 30 days, in US dollars.
+pub fn total_cost_next_30_days(findings: &[ReportFinding]) -> f64 {
+    rounded(findings.iter().map(|finding| finding.cost_usd_next_30_days).sum(), 2)
 }
 
 /// Costliest first (the price is the same for all, so: size x confidence); then by confidence, count and
@@ -87,6 +107,12 @@ pub(crate) fn by_weight(left: &ReportFinding, right: &ReportFinding) -> std::cmp
         .then_with(|| left.id.cmp(&right.id))
         .then_with(|| left.process.cmp(&right.process))
         .then_with(|| left.location.cmp(&right.location))
+}
+
+/// A finding without its outlook.
+fn draft(input: &ReportInput, source: &FindingInput, library: &Library) -> Draft {
+    let finding = finding(input, source, library);
+    Draft { finding, process: source.process, shared: None }
 }
 
 fn finding(input: &ReportInput, source: &FindingInput, library: &Library) -> ReportFinding {
@@ -136,6 +162,12 @@ fn finding(input: &ReportInput, source: &FindingInput, library: &Library) -> Rep
             .chain(known.and_then(|known| recognition(known, stack)))
             .collect(),
         cleanup: Cleanup::default(),
+        known: false,
+        suppressed_by: None,
+        confidence_max: confidence,
+        cost_usd_next_30_days: 0.0,
+        time_to_limit_s: None,
+        limit: None,
         pattern,
         kind,
     }
@@ -214,7 +246,7 @@ fn frame(source: &symbolize::Frame) -> StackFrame {
     }
 }
 
-fn process(source: &ProcessInput) -> Process {
+fn process(source: &ProcessInput, forecast: &[Forecast]) -> Process {
     let mb = |bytes: u64| rounded(bytes as f64 / BYTES_PER_MB, 3);
     Process {
         pid: source.pid,
@@ -239,6 +271,7 @@ fn process(source: &ProcessInput) -> Process {
         exit: source.exit,
         lost: source.lost.clone(),
         stacks: source.stacks,
+        forecast: forecast.to_vec(),
     }
 }
 

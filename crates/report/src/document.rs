@@ -32,6 +32,15 @@ pub struct Report {
     pub memory: Memory,
     /// The findings, the costliest first.
     pub findings: Vec<ReportFinding>,
+    /// What the findings cost in the next 30 days if nothing is done, in US dollars.
+    #[serde(default)]
+    pub total_estimated_cost_usd_next_30_days: f64,
+    /// What is left out because somebody decided so.
+    #[serde(default)]
+    pub suppressed: Suppressed,
+    /// Findings that were shown and do not hold any more, newest first.
+    #[serde(default)]
+    pub withdrawn: Vec<Withdrawn>,
 }
 
 /// The run that the report is about.
@@ -98,6 +107,38 @@ pub struct Process {
     pub lost: BTreeMap<String, u64>,
     /// How well its call stacks could be taken.
     pub stacks: StackCounts,
+    /// What it runs out of at the rate at which all its findings grow together, soonest first.
+    #[serde(default)]
+    pub forecast: Vec<Forecast>,
+}
+
+/// When a process runs out of something. Rates and amounts alone decide, not how sure anybody is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// What becomes scarce.
+    pub resource: Resource,
+    /// The limit that is reached first, as `cgroup memory limit 512 MiB`.
+    pub limit: String,
+    /// The limit in MiB, or in things.
+    pub limit_amount: f64,
+    /// What is held of it, in MiB, or in things.
+    pub held_amount: f64,
+    /// Growth an hour, in MiB, or in things.
+    pub growth_per_hour: f64,
+    /// From the last look, in seconds.
+    pub time_to_limit_s: f64,
+}
+
+/// What can become scarce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resource {
+    /// Memory, in MiB.
+    Memory,
+    /// Descriptors.
+    Descriptors,
+    /// Threads and processes.
+    Tasks,
 }
 
 /// What became of a process.
@@ -236,6 +277,99 @@ pub struct ReportFinding {
     pub evidence: Vec<Evidence>,
     /// What prevention did.
     pub cleanup: Cleanup,
+    /// Whether the baseline knows it, and it has not become clearly worse since.
+    #[serde(default)]
+    pub known: bool,
+    /// The suppression that is about it. Documents for people and programs leave such findings out, see [`Suppressed`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed_by: Option<Suppression>,
+    /// The highest confidence that it ever had in a report of this session.
+    #[serde(default)]
+    pub confidence_max: f64,
+    /// What it costs in the next 30 days if nothing is done, in US dollars (docs/cost.md).
+    #[serde(default)]
+    pub cost_usd_next_30_days: f64,
+    /// From the last look until its growth alone reaches `limit`, in seconds; `null` if it does not grow or nothing limits it.
+    #[serde(default)]
+    pub time_to_limit_s: Option<f64>,
+    /// The limit that it reaches first.
+    #[serde(default)]
+    pub limit: Option<String>,
+}
+
+/// Findings that are left out because of suppressions.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// How many.
+    pub findings: u64,
+    /// The suppressions that were of use, by what they suppress.
+    pub by: Vec<SuppressedBy>,
+    /// Those that no finding matched, however unsure.
+    pub unused: Vec<Suppression>,
+    /// Those whose last day has passed.
+    pub expired: Vec<ExpiredSuppression>,
+}
+
+/// A suppression.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppression {
+    /// Its name.
+    pub name: String,
+    /// `file:line`.
+    pub source: String,
+    /// Why, where its format has a place for it.
+    pub reason: Option<String>,
+}
+
+/// What a suppression has suppressed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SuppressedBy {
+    /// Its name.
+    pub name: String,
+    /// `file:line`.
+    pub source: String,
+    /// Why, where its format has a place for it.
+    pub reason: Option<String>,
+    /// Findings.
+    pub findings: u64,
+    /// What they hold, in MiB.
+    pub size_mb: f64,
+    /// Objects that they hold.
+    pub count: f64,
+    /// Their ids.
+    pub ids: Vec<String>,
+}
+
+/// A suppression that no longer applies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiredSuppression {
+    /// Its name.
+    pub name: String,
+    /// `file:line`.
+    pub source: String,
+    /// Its last day.
+    pub expires: String,
+}
+
+/// A finding that was shown and does not hold any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// Its id.
+    pub id: String,
+    /// Family.
+    pub pattern: String,
+    /// Kind within the family.
+    pub kind: String,
+    /// The application's innermost frame.
+    pub location: String,
+    /// The highest confidence that a report has shown.
+    pub confidence_max: f64,
+    /// First look at which it was suspected, in seconds since 1970.
+    pub first_seen: f64,
+    /// The first report that did not show it any more, in seconds since 1970.
+    pub withdrawn_at: f64,
+    /// Why, if it is known.
+    pub why: Option<String>,
 }
 
 /// The well-known leak that a finding is.

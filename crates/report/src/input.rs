@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use memguard_detect::Finding;
 use memguard_symbolize::Frame;
 
-use crate::document::{Exit, Fate, StackCounts};
+use crate::document::{Exit, Fate, Resource, StackCounts};
 
 /// Price of memory when none is configured, in US dollars for one GiB and hour.
 pub const USD_PER_GB_HOUR_DEFAULT: f64 = 0.10;
@@ -75,6 +75,51 @@ pub struct ProcessInput {
     pub lost: BTreeMap<String, u64>,
     /// Samples by how far their call stacks could be followed.
     pub stacks: StackCounts,
+    /// What limits its growth, in any order.
+    pub limits: Vec<LimitInput>,
+}
+
+/// One limit of a process.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LimitInput {
+    /// Which.
+    pub kind: LimitKind,
+    /// The limit, in bytes or things.
+    pub limit: f64,
+    /// What is held of it by all whom it bounds, in bytes or things.
+    pub held: f64,
+    /// The same for all processes that share the limit; `None` if it is the process's own.
+    pub shared: Option<String>,
+}
+
+/// What a limit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitKind {
+    /// Memory of a control group.
+    CgroupMemory,
+    /// Address space of a process.
+    AddressSpace,
+    /// Private writable memory of a process.
+    Data,
+    /// Memory of the machine.
+    HostMemory,
+    /// Descriptors of a process.
+    Descriptors,
+    /// Threads of all processes of a user.
+    UserTasks,
+    /// Threads of a control group.
+    CgroupTasks,
+}
+
+impl LimitKind {
+    /// What becomes scarce.
+    pub const fn resource(self) -> Resource {
+        match self {
+            Self::CgroupMemory | Self::AddressSpace | Self::Data | Self::HostMemory => Resource::Memory,
+            Self::Descriptors => Resource::Descriptors,
+            Self::UserTasks | Self::CgroupTasks => Resource::Tasks,
+        }
+    }
 }
 
 /// What watching cost. `None`: not measured.

@@ -11,37 +11,49 @@
 #![forbid(unsafe_code)]
 
 mod assemble;
+mod baseline;
 mod document;
 mod filter;
+mod forecast;
 mod identity;
 mod input;
 mod json;
 mod keyed;
 mod location;
 mod loss;
+mod marks;
 mod merge;
 mod noun;
 mod paragraph;
 mod read;
 mod summary;
+mod suppressions;
 mod text;
+mod thresholds;
 mod units;
+mod withdrawal;
 
 pub use assemble::assemble;
+pub use baseline::Baseline;
 pub use document::{
-    Cleanup, Counted, Evidence, Exit, Explained, Fate, Fingerprint, FrameRole, Memory, Overhead, Prevalence,
-    Process, Report, ReportFinding, RssMb, SCHEMA, Session, StackCounts, StackFrame,
+    Cleanup, Counted, Evidence, Exit, ExpiredSuppression, Explained, Fate, Fingerprint, Forecast, FrameRole,
+    Memory, Overhead, Prevalence, Process, Report, ReportFinding, Resource, RssMb, SCHEMA, Session,
+    StackCounts, StackFrame, Suppressed, SuppressedBy, Suppression, Withdrawn,
 };
-pub use filter::{MIN_CONFIDENCE_DEFAULT, filter};
+pub use filter::{filter, fresh};
 pub use identity::{finding_id, stamp};
 pub use input::{
-    ExplainedInput, FindingInput, MemoryInput, OverheadInput, ProcessInput, ReportInput, SessionInput,
-    USD_PER_GB_HOUR_DEFAULT,
+    ExplainedInput, FindingInput, LimitInput, LimitKind, MemoryInput, OverheadInput, ProcessInput,
+    ReportInput, SessionInput, USD_PER_GB_HOUR_DEFAULT,
 };
 pub use json::render_json;
 pub use location::location;
+pub use marks::mark;
 pub use merge::merge;
 pub use paragraph::Page;
 pub use read::{ReadError, read_report};
 pub use summary::{SummaryOptions, render_summary};
+pub use suppressions::{SuppressionError, Suppressions, append_suppression};
 pub use text::{PLAIN, QUIET, STRONG, TextOptions, render_text};
+pub use thresholds::{MIN_CONFIDENCE_DEFAULT, Thresholds};
+pub use withdrawal::follow;

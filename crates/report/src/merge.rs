@@ -4,8 +4,8 @@
 //! The newer collector knows the past by the tables alone. What the earlier one said of processes that have ended stands;
 //! of processes that live it stands until the newer has watched for long enough to judge by itself.
 
-use crate::assemble::{by_weight, total_cost};
-use crate::document::{Fate, Process, Report, ReportFinding};
+use crate::assemble::{by_weight, total_cost, total_cost_next_30_days};
+use crate::document::{Fate, Process, Report, ReportFinding, Suppressed};
 use crate::identity::stamp;
 
 /// Two looks at the clock of one process agree to this, in seconds.
@@ -27,14 +27,28 @@ pub fn merge(earlier: &Report, mut now: Report, judges: bool) -> Report {
         let mut processes = now.processes.iter().filter(|process| finding.processes.contains(&process.pid));
         processes.next_back().is_some_and(|process| process.fate == Fate::Running)
     };
-    for finding in earlier.findings.iter().filter(|finding| !judges || !lives(finding)) {
+    for finding in &earlier.findings {
+        let stands = !judges || !lives(finding);
         match now.findings.iter_mut().find(|newer| newer.id == finding.id) {
-            Some(newer) if newer.confidence < finding.confidence => *newer = finding.clone(),
-            Some(newer) => newer.first_seen = newer.first_seen.min(finding.first_seen),
-            None => now.findings.push(finding.clone()),
+            Some(newer) => {
+                // Whoever judges: since when it is suspected, and until when it held, both have seen.
+                let first_seen = newer.first_seen.min(finding.first_seen);
+                let last_seen = newer.last_seen.max(finding.last_seen);
+                if stands && newer.confidence < finding.confidence {
+                    *newer = finding.clone();
+                }
+                (newer.first_seen, newer.last_seen) = (first_seen, last_seen);
+            }
+            None if stands => now.findings.push(finding.clone()),
+            None => {}
         }
     }
+    // Whoever can read the suppressions marks them anew.
+    if now.suppressed == Suppressed::default() {
+        now.suppressed.clone_from(&earlier.suppressed);
+    }
     now.findings.sort_by(by_weight);
+    now.total_estimated_cost_usd_next_30_days = total_cost_next_30_days(&now.findings);
     now.total_estimated_cost_usd_per_month = total_cost(&now.findings);
     now.stamp = stamp(&now.findings);
     now
@@ -61,6 +75,9 @@ fn adopt(newer: &mut Process, earlier: &Process) {
         }
     }
     newer.exit = newer.exit.or(earlier.exit);
+    if newer.forecast.is_empty() && newer.fate != Fate::Running {
+        newer.forecast.clone_from(&earlier.forecast);
+    }
 }
 
 /// Nobody has seen the process since `at`.

@@ -1,16 +1,17 @@
 //! Report, rendering: the few lines that `memguard run` leaves on the terminal when the program has ended.
-//! In: a document. Out: 3 to 10 lines, each marked, because they stand between the program's own.
+//! In: a document. Out: 3 to 13 lines, each marked, because they stand between the program's own.
 
 use crate::document::{Report, ReportFinding};
+use crate::filter::fresh;
 use crate::noun::held;
 use crate::paragraph::{Page, elided};
-use crate::text::{BAD, GOOD, PLAIN, QUIET, STRONG, certainty, verdict, watched};
+use crate::text::{BAD, GOOD, PLAIN, QUIET, STRONG, certainty, expired, set_aside, verdict, watched};
 use crate::units::plural;
 
 /// Every line begins so.
 const MARK: &str = "memguard: ";
 
-/// Findings listed at most: with it the summary has at most ten lines.
+/// Findings listed at most: with it the summary has at most thirteen lines.
 const FINDINGS_MAX: usize = 5;
 
 /// How the summary looks.
@@ -31,14 +32,19 @@ impl Default for SummaryOptions {
 /// The summary.
 pub fn render_summary(report: &Report, options: SummaryOptions) -> String {
     let mut page = Page::new(options.columns, options.colour);
-    let style = if report.findings.is_empty() { GOOD } else { BAD };
+    let news: Vec<&ReportFinding> = fresh(report).collect();
+    let style = if news.is_empty() { GOOD } else { BAD };
     page.line(&[(QUIET, MARK), (style, &verdict(report))]);
-    for finding in report.findings.iter().take(FINDINGS_MAX) {
+    for finding in news.iter().take(FINDINGS_MAX) {
         line(&mut page, finding);
     }
-    let rest = report.findings.len().saturating_sub(FINDINGS_MAX);
+    let rest = news.len().saturating_sub(FINDINGS_MAX);
     if rest > 0 {
         page.line(&[(QUIET, MARK), (PLAIN, &format!("  and {rest} more"))]);
+    }
+    let aside = Some(set_aside(report)).filter(|text| !text.is_empty());
+    for text in aside.into_iter().chain(expired(report).into_iter().take(2)) {
+        page.line(&[(QUIET, MARK), (PLAIN, &text)]);
     }
     page.line(&[(QUIET, MARK), (PLAIN, &format!("{}{}", watched(report), overhead(report)))]);
     let lost = lost(report);

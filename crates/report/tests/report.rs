@@ -9,9 +9,10 @@ use memguard_detect::{Evidence, Finding, Kind, Pattern};
 use memguard_model::{SiteId, StackId};
 use memguard_patterns::Library;
 use memguard_report::{
-    Exit, ExplainedInput, Fate, FindingInput, MemoryInput, OverheadInput, ProcessInput, ReadError, Report,
-    ReportInput, SessionInput, StackCounts, SummaryOptions, TextOptions, USD_PER_GB_HOUR_DEFAULT, assemble,
-    filter, merge, read_report, render_json, render_summary, render_text,
+    Exit, ExplainedInput, Fate, FindingInput, LimitInput, LimitKind, MemoryInput, OverheadInput,
+    ProcessInput, ReadError, Report, ReportInput, SessionInput, StackCounts, SummaryOptions, TextOptions,
+    Thresholds, USD_PER_GB_HOUR_DEFAULT, assemble, filter, merge, read_report, render_json, render_summary,
+    render_text,
 };
 use memguard_symbolize::Frame;
 
@@ -112,6 +113,10 @@ fn cpp_stack() -> Vec<Frame> {
     ]
 }
 
+fn limit(kind: LimitKind, limit: f64, held: f64, shared: Option<&str>) -> LimitInput {
+    LimitInput { kind, limit, held, shared: shared.map(str::to_owned) }
+}
+
 /// A service with four findings, one of them too unsure to be shown.
 fn service() -> ReportInput {
     let lost = BTreeMap::from([("ring_full".to_owned(), 1200), ("unwinder_busy".to_owned(), 0)]);
@@ -148,6 +153,11 @@ fn service() -> ReportInput {
                 observed: false,
                 lost,
                 stacks: StackCounts { complete: 310, truncated: 4, lost: 0 },
+                limits: vec![
+                    limit(LimitKind::CgroupMemory, 512.0 * MIB, 440.0 * MIB, Some("/sys/fs/cgroup/db")),
+                    limit(LimitKind::HostMemory, 8192.0 * MIB, 432.0 * MIB, Some("host")),
+                    limit(LimitKind::Descriptors, 1024.0, 131.0, None),
+                ],
             },
             ProcessInput {
                 pid: 4250,
@@ -227,7 +237,7 @@ fn repeated<T: Clone>(items: &[T], times: usize) -> Vec<T> {
 }
 
 fn shown(input: &ReportInput) -> Report {
-    filter(assemble(input, &Library::default()), memguard_report::MIN_CONFIDENCE_DEFAULT)
+    filter(assemble(input, &Library::default()), &Thresholds::default())
 }
 
 fn golden(name: &str, actual: &str) {
@@ -270,7 +280,10 @@ fn json_follows_schema() {
         assert!(errors.is_empty(), "{errors:#?}");
     }
     let document = serde_json::to_value(assemble(&service(), &Library::default())).unwrap();
-    let breakages: [(&str, serde_json::Value); 7] = [
+    let breakages: [(&str, serde_json::Value); 10] = [
+        ("/findings/0/known", 1.into()),
+        ("/processes/0/forecast/0/resource", "patience".into()),
+        ("/suppressed/findings", "many".into()),
         ("/schema", "memguard.report/2".into()),
         ("/stamp", "xyz".into()),
         ("/findings/0/confidence", 1.5.into()),
@@ -294,6 +307,12 @@ fn json_follows_schema() {
 /// Goal: a stored report reads back as it was; others are refused with the reason.
 #[test]
 fn stored_reports_are_read() {
+    // As the first version wrote it.
+    let first = include_str!("golden/first-version.json");
+    let first = read_report(first.as_bytes()).unwrap();
+    assert!(first.findings.iter().all(|finding| !finding.known && finding.time_to_limit_s.is_none()));
+    assert_eq!(first.findings.len(), 4);
+    assert!(!render_text(&first, TextOptions::default()).is_empty());
     let report = assemble(&service(), &Library::default());
     let json = render_json(&report);
     assert_eq!(read_report(json.as_bytes()).unwrap(), report);
@@ -332,11 +351,11 @@ fn assembly_is_deterministic() {
 #[test]
 fn filter_recomputes() {
     let all = assemble(&service(), &Library::default());
-    let sure = filter(all.clone(), 0.9);
+    let sure = filter(all.clone(), &Thresholds::of_confidence(0.9));
     assert_eq!(sure.findings.len(), 2, "the cache and the possible leak go");
     assert_ne!(sure.stamp, all.stamp);
     assert!(sure.total_estimated_cost_usd_per_month < all.total_estimated_cost_usd_per_month);
-    assert_eq!(filter(all.clone(), 0.0), all);
+    assert_eq!(filter(all.clone(), &Thresholds::of_confidence(0.0)), all);
 }
 
 /// Goal: no line is wider than the terminal, whatever its width; numbers that are none do no harm.

@@ -16,6 +16,7 @@ use crate::args;
 use crate::collector::Collector;
 use crate::config::{self, Sources};
 use crate::errors;
+use crate::rules::Rules;
 use crate::session::{Place, Store};
 use target::Target;
 use wait::{Event, Wait};
@@ -27,6 +28,7 @@ use wait::{Event, Wait};
 pub fn attach(attach: args::Attach) -> Result<ExitCode> {
     let environment = std::env::vars_os().collect();
     let settings = config::load(&Sources { file: attach.config, environment, options: attach.keys.0 })?;
+    let rules = Rules::load(&settings)?;
     let store = Store::new(Place::find(settings.dir.as_deref())?);
     let target = Target::find(attach.pid, &store)?;
     let mut wait = Wait::prepare(&target)?;
@@ -35,7 +37,7 @@ pub fn attach(attach: args::Attach) -> Result<ExitCode> {
         session.discard();
         return Err(error.into());
     }
-    let mut collector = match Collector::begin_outside(session, &settings) {
+    let mut collector = match Collector::begin_outside(session, &settings, rules) {
         Ok(collector) => collector,
         Err((session, error)) => {
             session.discard();

@@ -22,6 +22,7 @@ use anyhow::{Context, Result};
 use crate::args;
 use crate::collector::Collector;
 use crate::config::{self, Settings, Sources};
+use crate::rules::Rules;
 use crate::session::{Place, Session, SessionError, Store};
 use asker::Asker;
 use rendezvous::{Entry, Rendezvous};
@@ -109,6 +110,7 @@ fn answer() -> Result<ExitCode> {
 fn find_or_begin(asker: &Asker) -> Result<Option<(PathBuf, Rendezvous)>> {
     let settings =
         config::load(&Sources { environment: std::env::vars_os().collect(), ..Sources::default() })?;
+    let rules = Rules::load(&settings)?;
     let place = Place::find(settings.dir.as_deref())?;
     place.prepare()?;
     let key = rendezvous::key(asker.pid());
@@ -126,16 +128,16 @@ fn find_or_begin(asker: &Asker) -> Result<Option<(PathBuf, Rendezvous)>> {
     });
     let session_dir = match abandoned {
         Some(dir) => dir,
-        None => begin(&store, asker, &settings)?,
+        None => begin(&store, asker, &settings, rules)?,
     };
     rendezvous.name(&session_dir)?;
     asker.send_to(&session_dir)?;
     Ok(Some((session_dir, rendezvous)))
 }
 
-fn begin(store: &Store, asker: &Asker, settings: &Settings) -> Result<PathBuf> {
+fn begin(store: &Store, asker: &Asker, settings: &Settings, rules: Rules) -> Result<PathBuf> {
     let session = store.create(&asker.command(), None, settings)?;
-    match Collector::begin(session, settings) {
+    match Collector::begin(session, settings, rules) {
         // Whoever watches it opens it anew.
         Ok(collector) => Ok(collector.session().dir().to_owned()),
         Err((session, error)) => {

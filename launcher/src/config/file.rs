@@ -55,8 +55,7 @@ fn assignment(
         let nearest = nearest(name, known.iter().map(String::as_str));
         return Err(ConfigError::UnknownKey { origin, found: name.to_owned(), nearest });
     };
-    let joint = if key.name == "patterns_dir" { ":" } else { "," };
-    let Some(mut value) = scalar_text(value.get_ref(), joint) else {
+    let Some(value) = scalar_text(value.get_ref(), key.kind.separator()) else {
         let found = value.get_ref().type_str().to_owned();
         return Err(ConfigError::BadValue {
             origin,
@@ -65,15 +64,7 @@ fn assignment(
             expected: key.kind.expected(),
         });
     };
-    if key.name == "dir" && !value.is_empty() {
-        let folder = path.parent().unwrap_or(Path::new("")).join(&value);
-        value = folder.to_string_lossy().into_owned();
-    }
-    if key.name == "patterns_dir" {
-        let parts = value.split(':').filter(|part| !part.is_empty());
-        let folders = parts.map(|part| path.parent().unwrap_or(Path::new("")).join(part));
-        value = folders.map(|folder| folder.to_string_lossy().into_owned()).collect::<Vec<_>>().join(":");
-    }
+    let value = key.kind.relative_to(path.parent().unwrap_or(Path::new("")), value);
     Ok(Assignment { key, pattern, text: value, origin })
 }
 
@@ -97,8 +88,8 @@ fn known_names() -> Vec<String> {
     names.collect()
 }
 
-/// The text of a value as it would be written in the environment; lists become one text, their parts joined.
-fn scalar_text(value: &DeValue<'_>, joint: &str) -> Option<String> {
+/// The text of a value as it would be written in the environment; lists become `a,b`, or what `separator` makes of them.
+fn scalar_text(value: &DeValue<'_>, separator: char) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(integer) => {
@@ -109,7 +100,7 @@ fn scalar_text(value: &DeValue<'_>, joint: &str) -> Option<String> {
         DeValue::Boolean(switch) => Some(switch.to_string()),
         DeValue::Array(items) => {
             let names: Option<Vec<_>> = items.iter().map(|item| item.get_ref().as_str()).collect();
-            Some(names?.join(joint))
+            Some(names?.join(&separator.to_string()))
         }
         DeValue::Datetime(_) | DeValue::Table(_) => None,
     }
@@ -171,5 +162,9 @@ mod tests {
     fn a_relative_folder_is_relative_to_the_file() {
         let found = parse("dir = \"state\"", Path::new("/etc/memguard/m.toml")).expect("known key");
         assert_eq!(found[0].text, "/etc/memguard/state");
+        let text = "baseline = \"base.json\"\nsuppressions = [\"a.toml\", \"/b.supp\"]";
+        let found = parse(text, Path::new("/etc/memguard/m.toml")).expect("known keys");
+        let texts: Vec<_> = found.iter().map(|assignment| assignment.text.as_str()).collect();
+        assert_eq!(texts, ["/etc/memguard/base.json", "/etc/memguard/a.toml:/b.supp"]);
     }
 }

@@ -37,6 +37,11 @@ impl Key {
         self.value_name.is_empty()
     }
 
+    /// Whether the option may be given more than once; the values make a list.
+    pub fn is_repeatable(&self) -> bool {
+        matches!(self.kind, Kind::Files { .. })
+    }
+
     /// What `--help` says about the option.
     pub fn option_help(&self) -> String {
         format!("{} [{}; file: {}; env: {}]", self.help, self.defaults_text(), self.name, self.variable())

@@ -1,7 +1,7 @@
 //! Launcher, configuration: the kinds of values and how their text is read.
 //! In: the text of a value, from whichever source. Out: the value, put into [`Settings`] by the kind's setter.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -33,6 +33,14 @@ pub enum Kind {
     Patterns { set: fn(&mut Settings, PatternSet) },
     /// A switch per pattern that this version cannot turn on; as a list, the names to turn on.
     PatternSwitchUnavailable { why: &'static str },
+    /// A share, for all patterns or for one.
+    PatternShare { set: fn(&mut Settings, Option<Pattern>, f64) },
+    /// A size in MiB, for all patterns that are measured in memory or for one of them.
+    PatternSize { set: fn(&mut Settings, Option<Pattern>, f64) },
+    /// A file; nothing for none.
+    File { set: fn(&mut Settings, Option<PathBuf>) },
+    /// Files with colons between; nothing for none.
+    Files { set: fn(&mut Settings, Vec<PathBuf>) },
     /// A folder.
     Folder { set: fn(&mut Settings, PathBuf) },
     /// Folders, with colons between.
@@ -49,6 +57,11 @@ pub enum Refusal {
     /// This version cannot do it.
     NotAvailable(&'static str),
 }
+
+const MIB: u64 = 1 << 20;
+
+/// Between the paths of a list, as in `PATH`.
+const FILES_SEPARATOR: char = ':';
 
 const INVALID: Refusal = Refusal::Invalid(None);
 
@@ -91,6 +104,22 @@ impl Kind {
                 if wanted {
                     return Err(Refusal::NotAvailable(why));
                 }
+            }
+            Self::PatternShare { set } => set(to, pattern, share(text, 0.0).ok_or(INVALID)?),
+            Self::PatternSize { set } => {
+                if pattern.is_some_and(|pattern| !pattern.is_memory()) {
+                    return Err(Refusal::NotAvailable(
+                        "this pattern is counted in things, which have no size; use min_confidence",
+                    ));
+                }
+                let bytes = size_bytes(text, MIB).ok_or(INVALID)?;
+                set(to, pattern, bytes as f64 / MIB as f64);
+            }
+            Self::File { set } if text.is_empty() => set(to, None),
+            Self::File { set } => set(to, Some(absolute(text).ok_or(INVALID)?)),
+            Self::Files { set } => {
+                let files = text.split(FILES_SEPARATOR).filter(|file| !file.is_empty()).map(absolute);
+                set(to, files.collect::<Option<_>>().ok_or(INVALID)?);
             }
             Self::Folder { set } if !text.is_empty() => set(to, PathBuf::from(text)),
             Self::Folders { set } => {
@@ -140,11 +169,42 @@ impl Kind {
                 "true or false; names of patterns with commas between where no pattern is in the key"
                     .to_owned()
             }
+            Self::PatternShare { .. } => "a number from 0 to 1".to_owned(),
+            Self::PatternSize { .. } => {
+                "a size such as 512KiB or 10MiB (a bare number counts MiB)".to_owned()
+            }
+            Self::File { .. } => "a file".to_owned(),
+            Self::Files { .. } => "files, with colons between".to_owned(),
             Self::Folder { .. } => "a folder".to_owned(),
             Self::Folders { .. } => "a folder, or several with colons between".to_owned(),
             Self::Address { .. } => "an address".to_owned(),
         }
     }
+}
+
+impl Kind {
+    /// A value of the configuration file, where a relative path is meant relative to the file.
+    pub fn relative_to(&self, folder: &Path, text: String) -> String {
+        let joined = |text: &str| folder.join(text).to_string_lossy().into_owned();
+        match self {
+            Self::Folder { .. } | Self::File { .. } if !text.is_empty() => joined(&text),
+            Self::Files { .. } | Self::Folders { .. } => {
+                let files = text.split(FILES_SEPARATOR).filter(|file| !file.is_empty()).map(joined);
+                files.collect::<Vec<_>>().join(&FILES_SEPARATOR.to_string())
+            }
+            _ => text,
+        }
+    }
+
+    /// What stands between the items of a list.
+    pub fn separator(&self) -> char {
+        if matches!(self, Self::Files { .. } | Self::Folders { .. }) { FILES_SEPARATOR } else { ',' }
+    }
+}
+
+/// Collectors in the background have another working directory.
+fn absolute(text: &str) -> Option<PathBuf> {
+    std::path::absolute(text).ok()
 }
 
 /// A finite decimal number. Rust would also take `inf` and `nan`.
@@ -206,7 +266,6 @@ mod tests {
 
     #[test]
     fn sizes_take_units_and_bare_numbers() {
-        const MIB: u64 = 1 << 20;
         let cases = [
             ("512KiB", Some(512 << 10)),
             ("1MiB", Some(MIB)),

@@ -34,6 +34,11 @@ impl Pattern {
         NAMES[usize::from(self.0)]
     }
 
+    /// Whether what it leaks is measured in bytes, not counted in things.
+    pub fn is_memory(self) -> bool {
+        matches!(self.name(), "leaks" | "caches" | "cycles" | "mappings" | "fragmentation")
+    }
+
     /// All patterns.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..NAMES.len() as u8).map(Self)

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use memguard_report::Thresholds;
 use serde::{Deserialize, Serialize};
 
 use super::error::{ConfigError, Origin};
@@ -48,6 +49,15 @@ pub struct Settings {
     pub telemetry_endpoint: Option<String>,
     /// The folder of the sessions, where one was chosen.
     pub dir: Option<PathBuf>,
+    /// From where on findings are shown and counted.
+    #[serde(default)]
+    pub thresholds: Thresholds,
+    /// An earlier report, whose findings are known.
+    #[serde(default)]
+    pub baseline: Option<PathBuf>,
+    /// Files of suppressions.
+    #[serde(default)]
+    pub suppressions: Vec<PathBuf>,
 }
 
 /// One value as some source wrote it.

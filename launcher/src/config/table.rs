@@ -165,6 +165,56 @@ pub const KEYS: &[Key] = &[
         help: "Price of memory in reports, US dollars for a gigabyte over an hour",
     },
     Key {
+        name: "min_confidence.<pattern>",
+        option: Some("min-confidence"),
+        value_name: "CONFIDENCE",
+        kind: Kind::PatternShare {
+            set: |to, pattern, share| match pattern {
+                Some(pattern) => {
+                    to.thresholds.confidence_by_pattern.insert(pattern.name().to_owned(), share);
+                }
+                None => to.thresholds.confidence = share,
+            },
+        },
+        default: "0.5",
+        aggressive: "0.5",
+        help: "Least confidence of findings that are shown and counted, of all patterns or of one",
+    },
+    Key {
+        name: "min_size_mb.<pattern>",
+        option: None,
+        value_name: "SIZE",
+        kind: Kind::PatternSize {
+            set: |to, pattern, size_mb| match pattern {
+                Some(pattern) => {
+                    to.thresholds.size_mb_by_pattern.insert(pattern.name().to_owned(), size_mb);
+                }
+                None => to.thresholds.size_mb = size_mb,
+            },
+        },
+        default: "0",
+        aggressive: "0",
+        help: "Least size of findings that are shown and counted, of all patterns that are measured in memory or of one",
+    },
+    Key {
+        name: "baseline",
+        option: Some("baseline"),
+        value_name: "FILE",
+        kind: Kind::File { set: |to, file| to.baseline = file },
+        default: "",
+        aggressive: "",
+        help: "An earlier 'memguard report --json': what it has found is known and does not count, unless it has become clearly worse",
+    },
+    Key {
+        name: "suppressions",
+        option: Some("suppressions"),
+        value_name: "FILE",
+        kind: Kind::Files { set: |to, files| to.suppressions = files },
+        default: "",
+        aggressive: "",
+        help: "Files of suppressions, in MemGuard's, LeakSanitizer's or Valgrind's format; the option may be repeated",
+    },
+    Key {
         name: "telemetry.enabled",
         option: None,
         value_name: "BOOL",

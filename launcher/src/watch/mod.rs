@@ -7,6 +7,7 @@
 mod bounds_test;
 mod facts;
 mod governor;
+mod limits;
 mod outside;
 mod process;
 mod recorder;
@@ -35,6 +36,7 @@ use recorder::RecordingPlan;
 use sites::Sites;
 use tracer::{TracePace, Tracer};
 
+pub use facts::unix_time_s;
 pub use report_file::{FILE_NAME, ReportFile};
 
 /// A look in guard mode may take this part of the time, at most.

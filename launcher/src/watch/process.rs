@@ -10,7 +10,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use memguard_collect::{Kernel, OpenError, ProcessReader, ResourceReader};
-use memguard_detect::{DetectConfig, Finding, Verdicts};
+use memguard_detect::{DetectConfig, Finding, Pattern, Verdicts};
 use memguard_inspect::{Identity, Stat, monotonic_ns, processor_wait_ns};
 use memguard_model::{ProcessModel, Reading, StackId};
 use memguard_report::{Exit, Fate, ProcessInput, StackCounts};
@@ -18,6 +18,7 @@ use memguard_symbolize::ModuleRef;
 
 use super::facts::unix_time_s;
 use super::governor::{Governor, Look};
+use super::limits::limits;
 use super::recorder::{Recorder, RecordingPlan};
 use super::shown::Shown;
 use super::sites::{ProcessSites, Sites};
@@ -26,6 +27,11 @@ use crate::spawn::ProgramExit;
 
 /// How many looks a process is judged by that was over before the first.
 const REPLAYED_LOOKS: u64 = 12;
+
+/// Limits are read again after this part of a process's age, within these bounds in ns.
+const LIMITS_SHARE: u64 = 50;
+const LIMITS_PAUSE_NS_MIN: u64 = 1_000_000_000;
+const LIMITS_PAUSE_NS_MAX: u64 = 10_000_000_000;
 
 /// Frames with the modules they lie in, innermost first.
 pub type Frames = Vec<(ModuleRef, u64)>;
@@ -55,6 +61,7 @@ pub struct Watched {
     /// What was shown lately.
     shown: Shown,
     recorder: Recorder,
+    limits_read_ns: Option<u64>,
 }
 
 /// What watching the process costs, and how its heap grew.
@@ -130,6 +137,7 @@ impl Watched {
             wait_ns: 0,
             shown: Shown::default(),
             recorder: Recorder::default(),
+            limits_read_ns: None,
         }
     }
 
@@ -251,6 +259,9 @@ impl Watched {
             self.shown.add(reading.at_ns, &self.findings);
             self.trace(reading.at_ns);
         }
+        if let Some(stat) = stat {
+            self.look_at_limits(&stat, reading.at_ns);
+        }
         self.costs.heap_last_bytes = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
         if !self.known {
             self.costs.heap_start_bytes = self.costs.heap_last_bytes;
@@ -326,6 +337,21 @@ impl Watched {
         self.facts.threads_peak = self.facts.threads_peak.max(reading.threads);
         self.recorder.resources(&reading, reader, &mut self.sites, sites);
         self.model.absorb_resources(&reading, &|stack: StackId| self.sites.of(stack));
+    }
+
+    /// What it will run into, if something in it grows. A young process changes fast, an old one need not be asked so often.
+    fn look_at_limits(&mut self, stat: &Stat, now_ns: u64) {
+        let pause_ns = (now_ns / LIMITS_SHARE).clamp(LIMITS_PAUSE_NS_MIN, LIMITS_PAUSE_NS_MAX);
+        let is_fresh = self.limits_read_ns.is_some_and(|at| now_ns.saturating_sub(at) < pause_ns);
+        let grows = |finding: &Finding| finding.growth_bytes_per_hour > 0.0 || finding.growth_per_hour > 0.0;
+        if is_fresh || !self.findings.iter().any(grows) {
+            return;
+        }
+        self.limits_read_ns = Some(now_ns);
+        let takes_tasks =
+            |finding: &Finding| matches!(finding.pattern, Pattern::Threads | Pattern::Processes);
+        let with_tasks = self.findings.iter().any(takes_tasks);
+        self.facts.limits = limits(stat.identity.pid, stat.rss_bytes, with_tasks);
     }
 
     /// Brings the facts up to date with the segment.

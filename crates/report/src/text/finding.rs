@@ -1,8 +1,8 @@
 //! Report, text: one finding.
 //! In: the finding, its number. Out: what leaks, where, how much, how fast, how sure, at what price, what to do.
 
-use super::{PLAIN, QUIET, STRONG, certainty, stack};
-use crate::document::{Report, ReportFinding};
+use super::{PLAIN, QUIET, STRONG, certainty, reached, stack};
+use crate::document::{Fate, Report, ReportFinding};
 use crate::noun::{counted, held, is_number};
 use crate::paragraph::Page;
 use crate::units::{dollars, duration, number, size, size_range};
@@ -27,10 +27,16 @@ pub fn render(page: &mut Page, report: &Report, index: usize, finding: &ReportFi
     field(page, "holds", &holds(finding));
     field(page, "grows", &grows(finding));
     field(page, "sure", &format!("{}, {:.2}", certainty(finding.confidence), finding.confidence));
+    if let (Some(limit), Some(time_s)) = (&finding.limit, finding.time_to_limit_s) {
+        let process = report.processes.iter().rev().find(|process| process.pid == finding.process);
+        let lives = process.is_some_and(|process| process.fate == Fate::Running);
+        field(page, "leads to", &reached(limit, time_s, lives));
+    }
     if finding.cost_usd_per_month > 0.0 {
-        field(page, "costs", &format!("{} a month", dollars(finding.cost_usd_per_month)));
+        field(page, "costs", &costs(finding));
     }
     field(page, "seen", &seen(report, finding));
+    field(page, "id", &finding.id);
     if !finding.suggested_fix.is_empty() {
         page.paragraph(&label("mend"), QUIET, STRONG, &finding.suggested_fix);
     }
@@ -52,6 +58,17 @@ fn label(name: &str) -> String {
 
 fn field(page: &mut Page, name: &str, text: &str) {
     page.paragraph(&label(name), QUIET, PLAIN, text);
+}
+
+/// `$25.03 a month`, and what growth makes of it.
+fn costs(finding: &ReportFinding) -> String {
+    const MORE: f64 = 1.05;
+    let now = format!("{} a month", dollars(finding.cost_usd_per_month));
+    if finding.cost_usd_next_30_days > MORE * finding.cost_usd_per_month {
+        format!("{now}; growing as it does, {} in the next 30 days", dollars(finding.cost_usd_next_30_days))
+    } else {
+        now
+    }
 }
 
 fn holds(finding: &ReportFinding) -> String {

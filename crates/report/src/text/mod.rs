@@ -4,6 +4,7 @@
 mod costs;
 mod finding;
 mod headline;
+mod known;
 mod process;
 mod stack;
 mod style;
@@ -11,9 +12,10 @@ mod words;
 
 pub(crate) use style::{BAD, GOOD};
 pub use style::{PLAIN, QUIET, STRONG};
-pub(crate) use words::{certainties, certainty, verdict, watched};
+pub(crate) use words::{certainties, certainty, expired, reached, set_aside, verdict, watched};
 
 use crate::document::Report;
+use crate::filter::fresh;
 use crate::paragraph::Page;
 
 /// How the text looks.
@@ -35,10 +37,11 @@ impl Default for TextOptions {
 pub fn render_text(report: &Report, options: TextOptions) -> String {
     let mut page = Page::new(options.columns, options.colour);
     headline::render(&mut page, report);
-    for (index, found) in report.findings.iter().enumerate() {
+    for (index, found) in fresh(report).enumerate() {
         page.gap();
         finding::render(&mut page, report, index + 1, found);
     }
+    known::render(&mut page, report);
     page.gap();
     process::render(&mut page, report);
     page.gap();

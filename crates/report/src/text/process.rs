@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::words::fate;
-use super::{PLAIN, QUIET, STRONG};
-use crate::document::{Process, Report, StackCounts};
+use super::{PLAIN, QUIET, STRONG, reached};
+use crate::document::{Fate, Process, Report, StackCounts};
 use crate::location::base_name;
 use crate::loss::explanation;
 use crate::paragraph::{Page, elided};
@@ -36,6 +36,11 @@ pub fn render(page: &mut Page, report: &Report) {
             fate(process.exit, process.fate)
         );
         page.paragraph(&format!("{:>9}  ", process.pid), QUIET, PLAIN, &text);
+        for forecast in &process.forecast {
+            let lives = process.fate == Fate::Running;
+            let text = reached(&forecast.limit, forecast.time_to_limit_s, lives);
+            page.paragraph("           ", QUIET, PLAIN, &format!("all its leaks together: {text}"));
+        }
     }
     let rest = report.processes.len() - by_size.len();
     if rest > 0 {

@@ -1,20 +1,60 @@
 //! Report, text: phrases that several parts use.
 //! In: numbers of the document. Out: words.
 
-use crate::document::{Exit, Fate, Report};
+use crate::assemble::total_cost;
+use crate::document::{Exit, Fate, Report, ReportFinding};
+use crate::filter::{fresh, known_count};
 use crate::units::{dollars, duration, plural};
 
-/// `3 leaks found, costing about $47.20 a month`, `No leaks found`.
+/// `3 leaks found, costing about $47.20 a month`, `No leaks found`. What people have decided about already is no news.
 pub fn verdict(report: &Report) -> String {
-    if report.findings.is_empty() {
-        return "No leaks found".to_owned();
+    let news: Vec<ReportFinding> = fresh(report).cloned().collect();
+    let new = if set_aside(report).is_empty() { "" } else { "new " };
+    if news.is_empty() {
+        return format!("No {new}leaks found");
     }
-    let count = plural(report.findings.len() as u64, "leak", "leaks");
-    let cost = report.total_estimated_cost_usd_per_month;
+    let count = plural(news.len() as u64, &format!("{new}leak"), &format!("{new}leaks"));
+    let cost = total_cost(&news);
     if cost > 0.0 {
         format!("{count} found, costing about {} a month", dollars(cost))
     } else {
         format!("{count} found")
+    }
+}
+
+/// `2 known by the baseline, 3 suppressed`; empty if nothing is.
+pub fn set_aside(report: &Report) -> String {
+    let known = known_count(report);
+    let parts = [(known as u64, "known by the baseline"), (report.suppressed.findings, "suppressed")];
+    let said: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    said.join(", ")
+}
+
+/// One sentence for each suppression whose last day has passed, of many the first.
+pub fn expired(report: &Report) -> Vec<String> {
+    const TOLD_MAX: usize = 3;
+    let all = &report.suppressed.expired;
+    let told = all.iter().take(TOLD_MAX).map(|suppression| {
+        let (name, source, day) = (&suppression.name, &suppression.source, &suppression.expires);
+        // The place last: a narrow terminal cuts it off.
+        format!("suppression '{name}' expired on {day} and no longer applies ({source})")
+    });
+    let more = all.len().saturating_sub(TOLD_MAX);
+    told.chain((more > 0).then(|| format!("and {more} more suppressions have expired"))).collect()
+}
+
+/// `at this rate the limit is reached in 3 h 12 min (cgroup memory limit 512 MiB)`.
+pub fn reached(limit: &str, time_s: f64, lives: bool) -> String {
+    if time_s < 0.5 {
+        format!("the limit is reached ({limit})")
+    } else if lives {
+        format!("at this rate the limit is reached in {} ({limit})", duration(time_s))
+    } else {
+        format!("at this rate the limit would have been reached {} later ({limit})", duration(time_s))
     }
 }
 
@@ -31,7 +71,7 @@ pub fn watched(report: &Report) -> String {
 /// `1 almost certain, 2 likely`: the findings by how sure they are.
 pub fn certainties(report: &Report) -> String {
     let mut counts: Vec<(&'static str, usize)> = Vec::new();
-    let mut confidences: Vec<f64> = report.findings.iter().map(|finding| finding.confidence).collect();
+    let mut confidences: Vec<f64> = fresh(report).map(|finding| finding.confidence).collect();
     confidences.sort_by(|left, right| right.total_cmp(left));
     for words in confidences.into_iter().map(certainty) {
         match counts.last_mut() {
