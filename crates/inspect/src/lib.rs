@@ -8,9 +8,12 @@ mod descriptors;
 mod fdinfo;
 mod limits;
 mod lines;
+mod map_line;
 mod maps;
 mod numbers;
+mod pagemap;
 mod ranges;
+mod smaps;
 mod sockets;
 mod stat;
 mod tasks;
@@ -24,7 +27,9 @@ pub use descriptors::{
 pub use fdinfo::{EpollEntry, FdDetail, FdInfo, InotifyEntry, fd_info};
 pub use limits::open_files_limit;
 pub use maps::{SmapsRollup, executable, loaded_modules, mapping_count, process_mapping};
+pub use pagemap::Pagemap;
 pub use ranges::mapped_ranges;
+pub use smaps::{Area, areas};
 pub use sockets::{Protocol, Socket, SocketState, SocketTable};
 pub use stat::{Identity, Stat};
 pub use tasks::{
