@@ -1,0 +1,198 @@
+//! Collect, deep looks: when to ask the kernel for every mapping of a process, and the asking. In: a process, its resident
+//! memory as counted cheaply. Out: a [`MemoryReading`] now and then.
+//!
+//! The first look is the state that growth is measured from. After it one is due as soon as resident memory has grown by the
+//! threshold; at a slow pace when it has moved at all; and rarely in any case. It rests for many times as long as a look
+//! took, whatever happens.
+
+use crate::objects;
+use crate::process::ProcessReader;
+use crate::residence::{Known, Mapped, residence};
+use crate::resources::Pace;
+use memguard_inspect::{self as inspect, Pagemap};
+use memguard_model::{Class, MemoryReading};
+use memguard_segment::{HeaderWord, Loss};
+use std::collections::BTreeSet;
+
+/// Resident memory that has not moved by this much is taken for unmoved.
+const MOVED_BYTES: u64 = 256 << 10;
+/// Even if nothing has moved, the kernel is asked after so many times the slow pace.
+const IDLE_PACES: u64 = 15;
+/// Pages whose state is asked for in one look: those of 4 GiB.
+const PAGES_MAX: u64 = 1 << 20;
+
+/// Looks at the mappings of one process, again and again.
+#[derive(Debug)]
+pub struct DeepLook {
+    pace: Pace,
+    threshold_bytes: u64,
+    last: Option<Last>,
+    /// Mappings that the program made and in which blocks have been seen: they stay an allocator's.
+    allocators: BTreeSet<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    reading: MemoryReading,
+    /// Resident memory as the cheap count had it then.
+    rss_bytes: u64,
+    /// When the kernel was asked.
+    asked_ns: u64,
+    cost_ns: u64,
+}
+
+/// What is to be done at a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Nothing,
+    /// Nothing has moved: what was seen holds.
+    Same,
+    Deep,
+}
+
+impl DeepLook {
+    /// For a process of which nothing is known yet.
+    pub fn new(pace: Pace, threshold_bytes: u64) -> Self {
+        Self { pace, threshold_bytes, last: None, allocators: BTreeSet::new() }
+    }
+
+    /// Lets go of everything that was known: the process has ended.
+    pub fn forget(&mut self) {
+        *self = Self::new(self.pace, self.threshold_bytes);
+    }
+
+    /// One look at a living process, after [`ProcessReader::read`]. `rss_bytes` and `threads` are the cheap counts.
+    pub fn look(
+        &mut self,
+        process: &ProcessReader,
+        pid: i32,
+        rss_bytes: u64,
+        threads: u64,
+    ) -> Option<MemoryReading> {
+        let at_ns = inspect::monotonic_ns().saturating_sub(process.origin_ns());
+        match self.due(at_ns, rss_bytes) {
+            Due::Nothing => None,
+            Due::Same => {
+                let last = self.last.as_mut()?;
+                last.reading.at_ns = at_ns;
+                Some(last.reading)
+            }
+            Due::Deep => {
+                let started_ns = inspect::thread_cpu_ns();
+                let read = self.read(process, pid, threads);
+                let cost_ns = inspect::thread_cpu_ns().saturating_sub(started_ns);
+                let reading = MemoryReading { at_ns, ..read? };
+                self.last = Some(Last { reading, rss_bytes, asked_ns: at_ns, cost_ns });
+                Some(reading)
+            }
+        }
+    }
+
+    fn due(&self, at_ns: u64, rss_bytes: u64) -> Due {
+        let Some(last) = &self.last else { return Due::Deep };
+        let since_ns = at_ns.saturating_sub(last.asked_ns);
+        if since_ns < last.cost_ns.saturating_mul(self.pace.rest_share) {
+            return Due::Nothing;
+        }
+        if rss_bytes >= last.rss_bytes.saturating_add(self.threshold_bytes) {
+            return Due::Deep;
+        }
+        // A tenth of slack: polls are never exactly on time.
+        let slow_ns = self.pace.slow_ns - self.pace.slow_ns / 10;
+        let has_moved = rss_bytes.abs_diff(last.rss_bytes) >= MOVED_BYTES.min(self.threshold_bytes);
+        if since_ns >= slow_ns && (has_moved || since_ns >= IDLE_PACES * slow_ns) {
+            Due::Deep
+        } else if at_ns.saturating_sub(last.reading.at_ns) >= slow_ns && !has_moved {
+            Due::Same
+        } else {
+            Due::Nothing
+        }
+    }
+
+    fn read(&mut self, process: &ProcessReader, pid: i32, threads: u64) -> Option<MemoryReading> {
+        let segment = process.segment();
+        // What is booked now was there when the kernel lists what is.
+        let booked = objects::View::copy(&segment.objects());
+        let areas = inspect::areas(pid)?;
+        let of = |class| booked.iter().filter(move |object| object.class == Some(class));
+        let mapped = |object: &memguard_segment::Object| Mapped {
+            start: object.handle,
+            end: object.handle.saturating_add(object.detail),
+            by_allocator: self.allocators.contains(&object.handle),
+        };
+        let live = process.live_samples();
+        let own = segment.get(HeaderWord::OwnMemory);
+        let known = Known {
+            mappings: of(Class::Mapping).map(mapped).collect(),
+            live: &live,
+            threads: of(Class::Thread).map(|thread| thread.handle).collect(),
+            session: process.session(),
+            own: (own != 0).then(|| (own, own.saturating_add(segment.get(HeaderWord::OwnMemoryBytes)))),
+            is_hooked: !process.is_outside(),
+        };
+        let pagemap = Pagemap::of(pid);
+        let mut pages_left = PAGES_MAX;
+        let mut held = |start: u64, end: u64| {
+            let pagemap = pagemap.as_ref()?;
+            pages_left = pages_left.checked_sub(pagemap.pages(start, end))?;
+            pagemap.held_bytes(start, end)
+        };
+        let (reading, allocators) = residence(&areas, &known, &mut held);
+        let booked_starts: BTreeSet<u64> = known.mappings.iter().map(|mapped| mapped.start).collect();
+        self.allocators = allocators.intersection(&booked_starts).copied().collect();
+        let unrecorded = segment.losses().get(Loss::LiveTableFull);
+        Some(MemoryReading { threads, unrecorded, ..reading })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+    const SECOND: u64 = 1_000_000_000;
+
+    /// After one look at 100 MiB at time zero that took this long.
+    fn after(cost_ns: u64) -> DeepLook {
+        let mut deep = DeepLook::new(Pace::GUARD, 64 * MIB);
+        assert_eq!(deep.due(0, 100 * MIB), Due::Deep, "the first look is where growth begins");
+        let reading = MemoryReading::default();
+        deep.last = Some(Last { reading, rss_bytes: 100 * MIB, asked_ns: 0, cost_ns });
+        deep
+    }
+
+    /// Goal: the threshold asks at once, smaller moves at the slow pace, and stillness now and then.
+    #[test]
+    fn growth_by_the_threshold_is_looked_at_at_once() {
+        let deep = after(1000);
+        assert_eq!(deep.due(SECOND / 2, 163 * MIB), Due::Nothing);
+        assert_eq!(deep.due(SECOND / 2, 164 * MIB), Due::Deep);
+        assert_eq!(deep.due(2 * SECOND, 101 * MIB), Due::Deep);
+        assert_eq!(deep.due(2 * SECOND, 50 * MIB), Due::Deep, "what shrinks has moved too");
+        assert_eq!(deep.due(2 * SECOND, 100 * MIB), Due::Same);
+        assert_eq!(deep.due(30 * SECOND, 100 * MIB), Due::Deep);
+    }
+
+    /// Goal: cost is bounded, whatever grows. Method: a look that took 100 ms is followed by ten seconds of rest.
+    #[test]
+    fn a_dear_look_is_followed_by_rest() {
+        let deep = after(SECOND / 10);
+        assert_eq!(deep.due(9 * SECOND, 1000 * MIB), Due::Nothing);
+        assert_eq!(deep.due(11 * SECOND, 1000 * MIB), Due::Deep);
+    }
+
+    /// Goal: a process of this kind is looked at. Method: this one, from outside.
+    #[test]
+    fn this_process_is_decomposed() {
+        let memory = vec![1_u8; 24 << 20];
+        let identity = memguard_inspect::Stat::of_self().expect("own entry").identity;
+        let outsider = crate::Outsider { identity, parent_pid: 1, exe: std::path::Path::new("") };
+        let reader = outsider.reader().expect("empty tables");
+        let mut deep = DeepLook::new(Pace::AUDIT, MIB);
+        let reading = deep.look(&reader, identity.pid, 1, 1).expect("the first look");
+        let anonymous = reading.parts().get(memguard_model::MemoryPart::Anonymous);
+        assert!(anonymous >= memory.len() as f64, "{reading:?}");
+        assert!((reading.parts().sum() - reading.rss_bytes as f64).abs() < 1.0);
+        drop(std::hint::black_box(memory));
+    }
+}
