@@ -1,6 +1,8 @@
 //! Report: from facts to the document.
 //! In: [`ReportInput`]. Out: [`Report`], its findings in order of what they cost. Pure.
 
+use std::collections::BTreeMap;
+
 use memguard_symbolize as symbolize;
 use serde::Serialize;
 
@@ -9,7 +11,7 @@ use crate::document::{
     RssMb, SCHEMA, StackFrame,
 };
 use crate::identity::{finding_id, stamp};
-use crate::input::{FindingInput, MemoryInput, OverheadInput, ProcessInput, ReportInput};
+use crate::input::{FindingInput, OverheadInput, ProcessInput, ReportInput};
 use crate::location::location;
 use crate::units::{BYTES_PER_MB, HOURS_PER_MONTH, MB_PER_GB, rounded};
 
@@ -17,15 +19,16 @@ use crate::units::{BYTES_PER_MB, HOURS_PER_MONTH, MB_PER_GB, rounded};
 pub fn assemble(input: &ReportInput) -> Report {
     let findings = input.findings.iter().map(|finding| self::finding(input, finding)).collect();
     let findings = together(findings);
+    let processes: Vec<Process> = input.processes.iter().map(process).collect();
     Report {
         schema: SCHEMA.to_owned(),
         created_at: rounded(input.created_at, 3),
         stamp: stamp(&findings),
         total_estimated_cost_usd_per_month: total_cost(&findings),
         session: input.session.clone(),
-        processes: input.processes.iter().map(process).collect(),
+        memory: memory_of(&processes),
+        processes,
         overhead: overhead(&input.overhead),
-        memory: memory(&input.memory),
         findings,
     }
 }
@@ -164,6 +167,7 @@ fn process(source: &ProcessInput) -> Process {
             peak: mb(source.rss_peak_bytes),
             last: mb(source.rss_last_bytes),
         },
+        memory: memory(source),
         descriptors: Counted {
             peak: source.descriptors_peak,
             last: source.descriptors_last,
@@ -190,12 +194,29 @@ fn overhead(source: &OverheadInput) -> Overhead {
     }
 }
 
-fn memory(source: &MemoryInput) -> Memory {
-    let mut explained: Vec<Explained> = source
-        .explained
-        .iter()
-        .map(|part| Explained { what: part.what.clone(), mb: rounded(part.bytes / BYTES_PER_MB, 3) })
-        .collect();
+fn memory(source: &ProcessInput) -> Memory {
+    let grown = source.rss_last_bytes as f64 - source.rss_start_bytes as f64;
+    let parts = source.memory.iter().map(|part| (part.what.as_str(), part.bytes / BYTES_PER_MB));
+    sum(grown / BYTES_PER_MB, parts)
+}
+
+/// Where the growth of these processes together went.
+pub(crate) fn memory_of(processes: &[Process]) -> Memory {
+    let parts = processes.iter().flat_map(|process| &process.memory.explained);
+    sum(
+        processes.iter().map(|process| process.memory.growth_mb).sum(),
+        parts.map(|part| (part.what.as_str(), part.mb)),
+    )
+}
+
+/// Parts of the same name are one.
+pub(crate) fn sum<'a>(growth_mb: f64, parts: impl Iterator<Item = (&'a str, f64)>) -> Memory {
+    let mut by_name: BTreeMap<&str, f64> = BTreeMap::new();
+    for (what, mb) in parts {
+        *by_name.entry(what).or_default() += mb;
+    }
+    let part = |(what, mb): (&str, f64)| Explained { what: what.to_owned(), mb: rounded(mb, 3) };
+    let mut explained: Vec<Explained> = by_name.into_iter().map(part).collect();
     explained.sort_by(|left, right| right.mb.total_cmp(&left.mb).then_with(|| left.what.cmp(&right.what)));
-    Memory { growth_mb: rounded(source.growth_bytes / BYTES_PER_MB, 3), explained }
+    Memory { growth_mb: rounded(growth_mb, 3), explained }
 }

@@ -34,7 +34,7 @@ pub use document::{
 pub use filter::{MIN_CONFIDENCE_DEFAULT, filter};
 pub use identity::{finding_id, stamp};
 pub use input::{
-    ExplainedInput, FindingInput, MemoryInput, OverheadInput, ProcessInput, ReportInput, SessionInput,
+    ExplainedInput, FindingInput, OverheadInput, ProcessInput, ReportInput, SessionInput,
     USD_PER_GB_HOUR_DEFAULT,
 };
 pub use json::render_json;

@@ -8,9 +8,9 @@ use std::path::Path;
 use memguard_detect::{Evidence, Finding, Kind, Pattern};
 use memguard_model::{SiteId, StackId};
 use memguard_report::{
-    Exit, ExplainedInput, Fate, FindingInput, MemoryInput, OverheadInput, ProcessInput, ReadError, Report,
-    ReportInput, SessionInput, StackCounts, SummaryOptions, TextOptions, USD_PER_GB_HOUR_DEFAULT, assemble,
-    filter, merge, read_report, render_json, render_summary, render_text,
+    Exit, ExplainedInput, Fate, FindingInput, OverheadInput, ProcessInput, ReadError, Report, ReportInput,
+    SessionInput, StackCounts, SummaryOptions, TextOptions, USD_PER_GB_HOUR_DEFAULT, assemble, filter, merge,
+    read_report, render_json, render_summary, render_text,
 };
 use memguard_symbolize::Frame;
 
@@ -137,6 +137,11 @@ fn service() -> ReportInput {
                 rss_start_bytes: 20 << 20,
                 rss_peak_bytes: 440 << 20,
                 rss_last_bytes: 432 << 20,
+                memory: vec![
+                    ExplainedInput { what: "allocator-held free memory".to_owned(), bytes: 20.0 * MIB },
+                    ExplainedInput { what: "heap".to_owned(), bytes: 380.0 * MIB },
+                    ExplainedInput { what: "unexplained".to_owned(), bytes: 12.0 * MIB },
+                ],
                 descriptors_peak: 131,
                 descriptors_last: 131,
                 descriptors_limit: Some(1024),
@@ -157,6 +162,10 @@ fn service() -> ReportInput {
                 rss_start_bytes: 1 << 20,
                 rss_peak_bytes: 3 << 20,
                 rss_last_bytes: 3 << 20,
+                memory: vec![
+                    ExplainedInput { what: "heap".to_owned(), bytes: 1.75 * MIB },
+                    ExplainedInput { what: "program and libraries".to_owned(), bytes: 0.25 * MIB },
+                ],
                 fate: Fate::Ended,
                 exit: Some(Exit { code: Some(0), signal: None }),
                 ..ProcessInput::default()
@@ -171,14 +180,6 @@ fn service() -> ReportInput {
             sample_bytes_base: 524_288,
             resource_hook_cpu_percent: Some(0.02),
             budget_percent: Some(1.0),
-        },
-        memory: MemoryInput {
-            growth_bytes: 412.0 * MIB,
-            explained: vec![
-                ExplainedInput { what: "allocator-held free memory".to_owned(), bytes: 20.0 * MIB },
-                ExplainedInput { what: "heap".to_owned(), bytes: 380.0 * MIB },
-                ExplainedInput { what: "unexplained".to_owned(), bytes: 12.0 * MIB },
-            ],
         },
         findings: vec![
             FindingInput {
