@@ -5,6 +5,7 @@ use crate::config::DetectConfig;
 use crate::detector::{Detector, Subject, Suspicion};
 use crate::dossier::Dossier;
 use crate::finding::Finding;
+use crate::fragmentation::Fragmentation;
 use crate::heap_growth::HeapGrowth;
 use crate::resource::{Handles, Listeners, Mappings, Processes, Threads, Timers};
 use crate::thinning::Thinning;
@@ -37,6 +38,7 @@ impl Verdicts {
             Box::new(Listeners),
             Box::new(Processes),
             Box::new(Mappings),
+            Box::new(Fragmentation),
         ];
         Self::with_detectors(config, all)
     }

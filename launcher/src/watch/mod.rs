@@ -17,9 +17,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use memguard_collect::{Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
+use memguard_collect::{DeepLook, Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
 use memguard_detect::{
-    DetectConfig, Detector, Handles, HeapGrowth, Listeners, Mappings, Processes, Threads, Timers, Verdicts,
+    DetectConfig, Detector, Fragmentation, Handles, HeapGrowth, Listeners, Mappings, Processes, Threads,
+    Timers, Verdicts,
 };
 use memguard_segment::Capacities;
 use memguard_segment::control;
@@ -28,7 +29,7 @@ use crate::config::{Pattern, PatternSet, Settings};
 use crate::spawn::ProgramExit;
 use governor::Governor;
 use outside::Outside;
-use process::{Costs, Watched};
+use process::{Costs, Readers, Watched};
 use sites::Sites;
 
 pub use report_file::{FILE_NAME, ReportFile};
@@ -72,6 +73,7 @@ pub struct Watch {
     patterns: PatternSet,
     overhead_budget: Option<f64>,
     sample_bytes: u64,
+    threshold_bytes: u64,
     usd_per_gb_hour: f64,
     share: u32,
     looked: Option<Instant>,
@@ -118,6 +120,7 @@ impl Watch {
             patterns: settings.patterns,
             overhead_budget: settings.overhead_budget,
             sample_bytes: settings.sample_bytes,
+            threshold_bytes: settings.threshold_bytes,
             usd_per_gb_hour: settings.usd_per_gb_hour,
             share: if settings.aggressive { AUDIT_SHARE } else { GUARD_SHARE },
             looked: None,
@@ -164,8 +167,7 @@ impl Watch {
         let started_ns = memguard_inspect::thread_cpu_ns();
         self.unopened.extend(self.files.new_segments().into_iter().map(|path| (path, 0)));
         for (path, tries) in std::mem::take(&mut self.unopened) {
-            let resources = ResourceReader::new(self.pace, self.redaction);
-            match Watched::open(&path, self.verdicts(), self.governor(), resources) {
+            match Watched::open(&path, self.verdicts(), self.governor(), self.readers()) {
                 Ok(process) => self.processes.push(process),
                 // Its process is just making it, or was killed while it did.
                 Err(_) if tries < OPEN_TRIES_MAX && !is_last => self.unopened.push((path, tries + 1)),
@@ -202,14 +204,13 @@ impl Watch {
         let alive = self.processes.iter().filter(|process| process.is_active() && !process.is_over());
         let hooked: BTreeSet<i32> = alive.map(|process| process.pid() as i32).collect();
         for reader in self.outside.fresh(&hooked) {
-            let resources = ResourceReader::new(self.pace, self.redaction);
-            self.processes.push(Watched::observe(reader, self.verdicts(), resources));
+            self.processes.push(Watched::observe(reader, self.verdicts(), self.readers()));
         }
     }
 
     /// Judges by the patterns that are switched on.
     fn verdicts(&self) -> Verdicts {
-        let all: [(&str, MakeDetector); 7] = [
+        let all: [(&str, MakeDetector); 8] = [
             ("leaks", || Box::new(HeapGrowth)),
             ("handles", || Box::new(Handles)),
             ("timers", || Box::new(Timers)),
@@ -217,10 +218,19 @@ impl Watch {
             ("listeners", || Box::new(Listeners)),
             ("processes", || Box::new(Processes)),
             ("mappings", || Box::new(Mappings)),
+            ("fragmentation", || Box::new(Fragmentation)),
         ];
         let is_on = |name| Pattern::named(name).is_some_and(|pattern| self.patterns.contains(pattern));
         let chosen = all.iter().filter(|(name, _)| is_on(name)).map(|(_, make)| make());
         Verdicts::with_detectors(self.config, chosen.collect())
+    }
+
+    /// What reads the kernel's view of one process.
+    fn readers(&self) -> Readers {
+        Readers {
+            resources: ResourceReader::new(self.pace, self.redaction),
+            deep: DeepLook::new(self.pace, self.threshold_bytes),
+        }
     }
 
     /// Where everything is recorded there is nothing to govern.

@@ -8,11 +8,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use memguard_collect::{Kernel, OpenError, ProcessReader, ResourceReader};
+use memguard_collect::{DeepLook, Kernel, OpenError, ProcessReader, ResourceReader};
 use memguard_detect::{DetectConfig, Finding, Verdicts};
 use memguard_inspect::{Identity, Stat, monotonic_ns};
-use memguard_model::{ProcessModel, Reading, StackId};
-use memguard_report::{Exit, Fate, ProcessInput, StackCounts};
+use memguard_model::{MemoryPart, ProcessModel, Reading, StackId};
+use memguard_report::{Exit, ExplainedInput, Fate, ProcessInput, StackCounts};
 use memguard_symbolize::ModuleRef;
 
 use super::facts::unix_time_s;
@@ -33,6 +33,7 @@ pub struct Watched {
     reader: Option<ProcessReader>,
     model: ProcessModel,
     resources: ResourceReader,
+    deep: DeepLook,
     verdicts: Verdicts,
     findings: Vec<Finding>,
     sites: ProcessSites,
@@ -45,6 +46,14 @@ pub struct Watched {
     facts: ProcessInput,
     costs: Costs,
     governor: Option<Governor>,
+}
+
+/// What reads the kernel's view of one process.
+pub struct Readers {
+    /// What it holds beside memory.
+    pub resources: ResourceReader,
+    /// Where its memory lies.
+    pub deep: DeepLook,
 }
 
 /// What watching the process costs, and how its heap grew.
@@ -85,17 +94,18 @@ impl Watched {
         path: &Path,
         verdicts: Verdicts,
         governor: Option<Governor>,
-        resources: ResourceReader,
+        readers: Readers,
     ) -> Result<Self, OpenError> {
         let reader = ProcessReader::open(path)?;
-        Ok(Self { path: Some(path.to_owned()), governor, ..Self::observe(reader, verdicts, resources) })
+        Ok(Self { path: Some(path.to_owned()), governor, ..Self::observe(reader, verdicts, readers) })
     }
 
     /// A process without hooks.
-    pub fn observe(reader: ProcessReader, verdicts: Verdicts, resources: ResourceReader) -> Self {
+    pub fn observe(reader: ProcessReader, verdicts: Verdicts, readers: Readers) -> Self {
         let observed = reader.is_outside();
         Self {
-            resources,
+            resources: readers.resources,
+            deep: readers.deep,
             path: None,
             reader: Some(reader),
             model: ProcessModel::new(),
@@ -205,10 +215,12 @@ impl Watched {
         }
         self.model.absorb(&reading, &|stack: StackId| self.sites.of(stack));
         if let (Some(stat), Some(kernel)) = (stat, kernel) {
+            self.look_at_memory(&stat);
             self.look_at_resources(sites, kernel, &stat);
         }
         self.findings = self.verdicts.look(&self.model);
         self.costs.heap_last_bytes = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
+        self.facts.memory = self.growth();
         if !self.known {
             self.costs.heap_start_bytes = self.costs.heap_last_bytes;
             self.known = true;
@@ -224,6 +236,15 @@ impl Watched {
             let Some(past) = end.as_of(end.at_ns / REPLAYED_LOOKS * look) else { return };
             self.model.absorb(&past, &|stack: StackId| self.sites.of(stack));
             self.findings = self.verdicts.look(&self.model);
+        }
+    }
+
+    /// Where its memory lies, if it is time to ask.
+    fn look_at_memory(&mut self, stat: &Stat) {
+        let Some(reader) = &self.reader else { return };
+        let read = self.deep.look(reader, stat.identity.pid, stat.rss_bytes, stat.threads);
+        if let Some(reading) = read {
+            self.model.absorb_memory(&reading);
         }
     }
 
@@ -279,6 +300,20 @@ impl Watched {
         self.costs.memory_bytes = reader.resident_bytes();
     }
 
+    /// Parts of the growth of resident memory, as of the last deep look; where none could be made, the heap alone.
+    fn growth(&self) -> Vec<ExplainedInput> {
+        let grown = self.facts.rss_last_bytes as f64 - self.facts.rss_start_bytes as f64;
+        let mut parts = self.model.memory().growth().unwrap_or_default();
+        if self.model.memory().history().points().is_empty() {
+            let heap = self.costs.heap_last_bytes - self.costs.heap_start_bytes;
+            parts.add(MemoryPart::Heap, if self.known && !self.facts.observed { heap } else { 0.0 });
+            parts.add(MemoryPart::Unexplained, grown - parts.sum());
+        } else {
+            parts.add(MemoryPart::Later, grown - parts.sum());
+        }
+        parts.iter().map(|(part, bytes)| ExplainedInput { what: part.word().to_owned(), bytes }).collect()
+    }
+
     /// Keeps what the report needs and gives the segment back.
     fn retire(&mut self) {
         self.refresh();
@@ -296,6 +331,7 @@ impl Watched {
         self.model = ProcessModel::new();
         self.verdicts = Verdicts::with_detectors(DetectConfig::default(), Vec::new());
         self.resources.forget();
+        self.deep.forget();
         self.sites = ProcessSites::default();
         self.governor = None;
         if let Some(path) = &self.path {
