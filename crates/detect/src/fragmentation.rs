@@ -21,7 +21,7 @@ const SPAN_GREW: f64 = 0.25;
 /// Largest share of one span: a burst is a high-water mark.
 const SPAN_SHARE_MAX: f64 = 0.6;
 /// The last third grows at this share of the rate before, or growth is coming to rest.
-const LAST_THIRD_MIN: f64 = 0.5;
+const LAST_THIRD_MIN: f64 = 0.3;
 /// Share of the run that is start-up.
 const STARTUP_SHARE: f64 = 0.1;
 /// Deep looks that a window needs.

@@ -12,7 +12,7 @@ use crate::document::{
 };
 use crate::identity::{finding_id, stamp};
 use crate::input::{FindingInput, OverheadInput, ProcessInput, ReportInput};
-use crate::location::location;
+use crate::location::{base_name, location};
 use crate::units::{BYTES_PER_MB, HOURS_PER_MONTH, MB_PER_GB, rounded};
 
 /// Makes the document. A leak that several processes have at one place (the workers of a server) is one finding.
@@ -98,9 +98,14 @@ fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
     let size_mb = finding.size_bytes / BYTES_PER_MB;
     let confidence = rounded(finding.confidence.clamp(0.0, 1.0), 4);
     let cost = size_mb / MB_PER_GB * confidence * input.usd_per_gb_hour * HOURS_PER_MONTH;
+    let whole = whole_process(finding, process);
+    let location = match &whole {
+        Some(program) if stack.is_empty() => program.function.clone(),
+        _ => location(stack),
+    };
     ReportFinding {
-        id: finding_id(&pattern, &kind, stack),
-        location: location(stack),
+        id: finding_id(&pattern, &kind, whole.as_ref().map_or(stack, std::slice::from_ref)),
+        location,
         size_mb: rounded(size_mb, 3),
         size_mb_interval: [
             rounded(finding.size_bytes_interval.0 / BYTES_PER_MB, 3),
@@ -123,6 +128,22 @@ fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
         pattern,
         kind,
     }
+}
+
+/// What is the same for the whole process is named by its program: which place has most to do with it may change.
+fn whole_process(
+    finding: &memguard_detect::Finding,
+    process: Option<&ProcessInput>,
+) -> Option<symbolize::Frame> {
+    let program = base_name(&process?.exe).to_owned();
+    (finding.pattern == memguard_detect::Pattern::Fragmentation).then(|| symbolize::Frame {
+        function: program.clone(),
+        file: None,
+        line: None,
+        module: program,
+        address: 0,
+        inlined: false,
+    })
 }
 
 /// The word that stands for an enum's variant in reports.

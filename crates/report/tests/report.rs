@@ -409,3 +409,26 @@ fn an_earlier_report_stands_until_the_next_collector_can_judge() {
         "of the dead nothing new is learnt"
     );
 }
+
+/// Goal: what is the whole process's is named by its program, whether or not a place is named too, and other programs'
+/// is not the same. Method: two workers and another program, one worker with a stack.
+#[test]
+fn a_finding_about_a_process_is_named_by_its_program() {
+    let mut input = service();
+    let of = |stack: Vec<Frame>, process| FindingInput {
+        finding: Finding {
+            pattern: Pattern::Fragmentation,
+            kind: Kind::AllocatorFragmentation,
+            ..finding(40.0, 0.8, "held")
+        },
+        stack,
+        process,
+    };
+    input.processes.push(ProcessInput { pid: 4243, ..input.processes[0].clone() });
+    input.findings = vec![of(Vec::new(), 0), of(c_stack(), 2), of(Vec::new(), 1)];
+    let report = assemble(&input);
+    let mut places: Vec<_> =
+        report.findings.iter().map(|f| (f.location.as_str(), f.processes.len())).collect();
+    places.sort_unstable();
+    assert_eq!(places, [("server", 2), ("sh", 1)]);
+}

@@ -243,9 +243,14 @@ impl Watched {
     fn look_at_memory(&mut self, stat: &Stat) {
         let Some(reader) = &self.reader else { return };
         let read = self.deep.look(reader, stat.identity.pid, stat.rss_bytes, stat.threads);
-        if let Some(reading) = read {
-            self.model.absorb_memory(&reading);
+        let Some(reading) = read else { return };
+        // The cheap count was read a moment before; growth and its parts are to be of one moment.
+        if self.model.memory().history().points().is_empty() {
+            self.facts.rss_start_bytes = reading.rss_bytes;
         }
+        self.facts.rss_last_bytes = reading.rss_bytes;
+        self.facts.rss_peak_bytes = self.facts.rss_peak_bytes.max(reading.rss_bytes);
+        self.model.absorb_memory(&reading);
     }
 
     /// What it holds beside memory. One that has ended holds nothing: the kernel has taken it all back.
