@@ -140,7 +140,8 @@ impl DeepLook {
         let (reading, allocators) = residence(&areas, &known, &mut held);
         let booked_starts: BTreeSet<u64> = known.mappings.iter().map(|mapped| mapped.start).collect();
         self.allocators = allocators.intersection(&booked_starts).copied().collect();
-        let unrecorded = segment.losses().get(Loss::LiveTableFull);
+        let losses = [Loss::LiveTableFull, Loss::OperatorsUnseen].map(|loss| segment.losses().get(loss));
+        let unrecorded = losses.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
         Some(MemoryReading { threads, unrecorded, ..reading })
     }
 }

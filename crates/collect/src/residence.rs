@@ -25,7 +25,7 @@ const GLIBC_ALIGN_BYTES: u64 = 16;
 const GLIBC_CHUNK_BYTES_MIN: u64 = 32;
 
 /// What is known of a process beside its list of mappings.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Known<'a> {
     /// Anonymous mappings and others that the hooks saw being made, by address.
     pub mappings: Vec<Mapped>,
@@ -365,4 +365,199 @@ fn book(reading: &mut MemoryReading, area: &Area, piece: &Piece, bytes: u64) {
         Owner::Nothing => return,
     };
     *place += bytes;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memguard_model::{MemoryPart, StackId};
+
+    const KIB: u64 = 1 << 10;
+    const MIB: u64 = 1 << 20;
+    const ARENA: u64 = 0x7f00_0400_0000;
+
+    /// A whole mapping, all of it in memory, as the kernel would list it.
+    fn area(start: u64, bytes: u64, permissions: &str, name: &str) -> Area {
+        let is_file = name.starts_with('/');
+        let is_accessible = permissions != "---p";
+        let rss_bytes = if is_accessible { bytes } else { 0 };
+        Area {
+            start,
+            end: start + bytes,
+            is_accessible,
+            is_writable: permissions.contains('w'),
+            is_executable: permissions.contains('x'),
+            is_shared: permissions.contains('s'),
+            is_file,
+            name: name.into(),
+            rss_bytes,
+            anonymous_bytes: if is_file { 0 } else { rss_bytes },
+            ..Area::default()
+        }
+    }
+
+    fn block(address: u64, size_bytes: u64) -> LiveSample {
+        LiveSample { address, size_bytes, born_ns: 0, inclusion_probability: 1.0, stack: StackId(1) }
+    }
+
+    fn mapped(start: u64, bytes: u64) -> Mapped {
+        Mapped { start, end: start + bytes, by_allocator: false }
+    }
+
+    fn read(areas: &[Area], known: &Known<'_>) -> MemoryReading {
+        let known = Known { is_hooked: true, ..known.clone() };
+        let (reading, _) = residence(areas, &known, &mut |_, _| None);
+        let sum = reading.parts().sum();
+        assert!((sum - reading.rss_bytes as f64).abs() < 1.0, "{sum} {reading:?}");
+        reading
+    }
+
+    /// Goal: every kind of mapping is known by its name and form. Method: one of each.
+    #[test]
+    fn each_has_its_owner() {
+        let areas = [
+            area(0x40_0000, MIB, "r-xp", "/bin/service"),
+            area(0x50_0000, MIB, "rw-p", "/bin/service"),
+            area(0x60_0000, 9 * MIB, "rw-p", ""),
+            area(0x200_0000, 2 * MIB, "rw-p", "[heap]"),
+            area(ARENA, 3 * MIB, "rw-p", ""),
+            area(ARENA + 3 * MIB, 61 * MIB, "---p", ""),
+            area(0x7f10_0000_0000, 64 * KIB, "r--p", "/data/words"),
+            area(0x7f10_1000_0000, 4 * KIB, "---p", ""),
+            area(0x7f10_1000_1000, 128 * KIB, "rw-p", ""),
+            area(0x7f20_0000_0000, 5 * MIB, "rw-s", "/dev/shm/shared"),
+            area(0x7f21_0000_0000, 6 * MIB, "rw-s", "/run/sessions/one/1.segment"),
+            area(0x7f22_0000_0000, 7 * MIB, "rw-s", "/data/other.segment"),
+            area(0x7f23_0000_0000, MIB, "r-xp", "/usr/lib/libmemguard.so"),
+            area(0x7f23_0010_0000, 64 * KIB, "rw-p", "/usr/lib/libmemguard.so"),
+            area(0x7f23_0011_0000, 64 * KIB, "rw-p", ""),
+            area(0x7f30_0000_0000, 160 * KIB, "rw-p", "[stack]"),
+            area(0x7f40_0000_0000, 4 * KIB, "r-xp", "[vdso]"),
+        ];
+        let reading = read(&areas, &Known { session: Some("one"), ..Known::default() });
+        assert_eq!(reading.module_bytes, 11 * MIB, "its large bss is the program's");
+        assert_eq!(reading.allocator_bytes, 5 * MIB);
+        assert_eq!((reading.arena_bytes, reading.arenas), (3 * MIB, 1));
+        assert_eq!(reading.file_bytes, 64 * KIB + 7 * MIB);
+        assert_eq!(reading.stack_bytes, 288 * KIB);
+        assert_eq!(reading.shared_bytes, 5 * MIB);
+        assert_eq!(reading.own_bytes, 7 * MIB + 128 * KIB);
+        assert_eq!(reading.unbooked_bytes, 0);
+    }
+
+    /// Goal: one mapping of the kernel's may be several of the program's. Method: two mappings and a block between them that
+    /// the kernel has joined; the block is not the program's mapping, and is known by its sample.
+    #[test]
+    fn what_the_kernel_has_joined_is_cut() {
+        let start = 0x7f50_0010_0000;
+        let areas = [area(start, 8 * MIB, "rw-p", "")];
+        let live = [block(start + 3 * MIB + 16, 2 * MIB)];
+        let known = Known {
+            mappings: vec![mapped(start + 5 * MIB, 3 * MIB), mapped(start, 3 * MIB)],
+            live: &live,
+            ..Known::default()
+        };
+        let reading = read(&areas, &known);
+        assert_eq!((reading.mapping_bytes, reading.unbooked_bytes), (6 * MIB, 2 * MIB));
+        let parts = reading.parts();
+        assert!((parts.get(MemoryPart::Heap) - (2 * MIB) as f64).abs() < 1.0);
+        assert!(parts.get(MemoryPart::Unexplained).abs() < 1.0);
+    }
+
+    /// Goal: of a mapping that is not all in memory the pages are asked. Method: two mappings joined, one of them untouched;
+    /// a large block of which a quarter was ever written.
+    #[test]
+    fn pages_are_asked_where_it_matters() {
+        let start = 0x7f50_0010_0000;
+        let joined =
+            Area { rss_bytes: 2 * MIB, anonymous_bytes: 2 * MIB, ..area(start, 4 * MIB, "rw-p", "") };
+        let loose =
+            Area { rss_bytes: MIB, anonymous_bytes: MIB, ..area(start + 8 * MIB, 4 * MIB, "rw-p", "") };
+        let live = [block(start + 8 * MIB + 16, 4 * MIB - 16)];
+        let known = Known {
+            mappings: vec![mapped(start, 2 * MIB), mapped(start + 2 * MIB, 2 * MIB)],
+            live: &live,
+            is_hooked: true,
+            ..Known::default()
+        };
+        let mut held = |from: u64, to: u64| {
+            let touched = [(start + 2 * MIB, start + 4 * MIB), (start + 8 * MIB, start + 9 * MIB)];
+            Some(touched.iter().map(|(a, b)| to.min(*b).saturating_sub(from.max(*a))).sum())
+        };
+        let (reading, _) = residence(&[joined, loose], &known, &mut held);
+        assert_eq!(reading.mapping_bytes, 2 * MIB);
+        assert!((reading.large_live_bytes - MIB as f64).abs() < 64.0, "{reading:?}");
+        assert!(reading.parts().get(MemoryPart::Unexplained).abs() < 64.0);
+    }
+
+    /// Goal: another allocator is known by its blocks. Method: a mapping of the program's with a block in it, and memory that
+    /// no hook saw with a small one; both stay the allocator's when they are empty, if that is remembered.
+    #[test]
+    fn a_mapping_with_blocks_is_an_allocators() {
+        let (start, other) = (0x7f50_0010_0000, 0x7f60_0010_0000);
+        let areas = [area(start, 4 * MIB, "rw-p", ""), area(other, 2 * MIB, "rw-p", "")];
+        let live = [block(start + 64, 100), block(other + 64, 1000)];
+        let known = Known {
+            mappings: vec![mapped(start, 4 * MIB)],
+            live: &live,
+            is_hooked: true,
+            ..Known::default()
+        };
+        let (reading, allocators) = residence(&areas, &known, &mut |_, _| None);
+        assert_eq!((reading.allocator_bytes, reading.mapping_bytes), (6 * MIB, 0));
+        assert!(allocators.contains(&start));
+        assert!((reading.needed_bytes() - (112 + 1024) as f64).abs() < 1.0, "{reading:?}");
+        let empty = Known {
+            mappings: vec![Mapped { by_allocator: true, ..mapped(start, 4 * MIB) }],
+            live: &[],
+            is_hooked: true,
+            ..Known::default()
+        };
+        let (reading, _) = residence(&areas[..1], &empty, &mut |_, _| None);
+        assert_eq!((reading.allocator_bytes, reading.mapping_bytes), (4 * MIB, 0));
+        assert!((reading.free_bytes() - (4 * MIB) as f64).abs() < 1.0);
+    }
+
+    /// Goal: a stack ends where its thread's descriptor does, and a block joined to it is no stack; what an arena reserves is
+    /// no guard.
+    #[test]
+    fn stacks_and_what_looks_like_them() {
+        let stack = 0x7f50_0010_1000;
+        let areas = [
+            area(stack - 4 * KIB, 4 * KIB, "---p", ""),
+            area(stack, 10 * MIB, "rw-p", ""),
+            area(ARENA + 0x100_0000_0000, 63 * MIB, "rw-p", ""),
+            area(ARENA + 0x100_0000_0000 + 63 * MIB, MIB, "---p", ""),
+            area(ARENA + 0x100_0000_0000 + 64 * MIB, 5 * MIB, "rw-p", ""),
+        ];
+        let known = Known { threads: vec![stack + 8 * MIB - 0x900], ..Known::default() };
+        let reading = read(&areas, &known);
+        assert_eq!(
+            (reading.stack_bytes, reading.arena_bytes, reading.unbooked_bytes),
+            (8 * MIB, 63 * MIB, 7 * MIB)
+        );
+    }
+
+    /// Goal: hostile tables do no harm. Method: mappings that overlap, end before they begin or lie nowhere, blocks without end.
+    #[test]
+    fn nonsense_is_bounded() {
+        let start = 0x7f50_0010_0000;
+        let areas = [area(start, 4 * MIB, "rw-p", ""), area(start + 4 * MIB, MIB, "rw-p", "[heap]")];
+        let live =
+            [block(0, 1), block(u64::MAX - 5, 1 << 50), block(start + 5, 1 << 55), block(start + 4 * MIB, 9)];
+        let known = Known {
+            mappings: vec![
+                mapped(start, 3 * MIB),
+                mapped(start + MIB, 9 * MIB),
+                Mapped { start: start + 5, end: start, by_allocator: true },
+                Mapped { start: u64::MAX - 1, end: u64::MAX, by_allocator: false },
+            ],
+            live: &live,
+            threads: vec![0, start + 9, u64::MAX],
+            own: Some((u64::MAX, 0)),
+            ..Known::default()
+        };
+        let reading = read(&areas, &known);
+        assert_eq!(reading.rss_bytes, 5 * MIB);
+    }
 }

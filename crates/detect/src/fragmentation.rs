@@ -105,10 +105,12 @@ impl<'a> Window<'a> {
         let from = points.partition_point(|point| point.reading.at_ns <= start_ns).saturating_sub(1);
         let points = points.get(from..).filter(|points| points.len() >= 2)?;
         let (first, last) = (points.first()?, points.last()?);
-        let mut need_bytes = first.reading.needed_bytes();
+        let mut need_bytes = 0.0_f64;
         let series = points.iter().map(|point| {
-            if point.reading.at_ns > first.reading.at_ns {
-                need_bytes = need_bytes.max(point.need_peak_bytes);
+            need_bytes = need_bytes.max(point.need_peak_bytes);
+            // A record was reached within the window, even if history has let go of the look that saw it.
+            if point.need_most_bytes > first.need_most_bytes {
+                need_bytes = need_bytes.max(point.need_most_bytes);
             }
             Excess { at_ns: point.reading.at_ns as f64, held_bytes: point.held_bytes(), need_bytes }
         });
@@ -157,14 +159,10 @@ impl<'a> Window<'a> {
             && self.unexplained_share() >= UNEXPLAINED_MIN
     }
 
-    /// The excess at a time, in bytes.
+    /// The excess at the last look before a time, in bytes. Not between two looks: a jump would be in two spans.
     fn excess_at(&self, at_ns: f64) -> f64 {
-        let next = self.series.partition_point(|point| point.at_ns < at_ns);
-        let after = self.series.get(next).copied().unwrap_or_else(|| self.end());
-        let before = next.checked_sub(1).map_or(after, |before| self.series[before]);
-        let span = after.at_ns - before.at_ns;
-        let share = if span > 0.0 { ((at_ns - before.at_ns) / span).clamp(0.0, 1.0) } else { 0.0 };
-        before.bytes() + share * (after.bytes() - before.bytes())
+        let next = self.series.partition_point(|point| point.at_ns <= at_ns);
+        self.series.get(next.saturating_sub(1)).map_or(0.0, Excess::bytes)
     }
 
     /// Growth in each of the equal spans.

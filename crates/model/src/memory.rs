@@ -53,7 +53,7 @@ pub struct MemoryReading {
     pub threads: u64,
     /// Whether the process has hooks, so that live bytes are known.
     pub is_hooked: bool,
-    /// Allocations so far that were not recorded for lack of room: with any, live bytes are too few.
+    /// Allocations so far that could not be recorded: with any, live bytes are too few.
     pub unrecorded: u64,
 }
 
@@ -215,6 +215,8 @@ pub struct MemoryPoint {
     pub reading: MemoryReading,
     /// The most that live blocks in the allocator's areas needed since the point before, this one included.
     pub need_peak_bytes: f64,
+    /// The same since the process was first watched, points that history has let go included.
+    pub need_most_bytes: f64,
 }
 
 impl MemoryPoint {
@@ -241,6 +243,7 @@ pub struct Memory {
     /// The most live bytes of the whole heap at any look since the last deep one.
     live_peak_bytes: f64,
     live_bytes: f64,
+    need_most_bytes: f64,
 }
 
 impl Memory {
@@ -252,7 +255,10 @@ impl Memory {
 
     pub(crate) fn absorb(&mut self, reading: &MemoryReading) {
         let above = (self.live_peak_bytes - self.live_bytes).max(0.0);
-        self.history.push(MemoryPoint { reading: *reading, need_peak_bytes: reading.needed_bytes() + above });
+        let need_peak_bytes = reading.needed_bytes() + above;
+        self.need_most_bytes = self.need_most_bytes.max(need_peak_bytes);
+        let need_most_bytes = self.need_most_bytes;
+        self.history.push(MemoryPoint { reading: *reading, need_peak_bytes, need_most_bytes });
         self.live_peak_bytes = self.live_bytes;
     }
 
@@ -322,7 +328,12 @@ mod tests {
         memory.note_live(100.0);
         memory.absorb(&MemoryReading { at_ns: 1, ..reading() });
         memory.absorb(&MemoryReading { at_ns: 2, ..reading() });
-        let peaks: Vec<f64> = memory.history().points().iter().map(|point| point.need_peak_bytes).collect();
-        assert_eq!(peaks, [250.0, 1050.0, 250.0]);
+        let peaks: Vec<(f64, f64)> = memory
+            .history()
+            .points()
+            .iter()
+            .map(|point| (point.need_peak_bytes, point.need_most_bytes))
+            .collect();
+        assert_eq!(peaks, [(250.0, 250.0), (1050.0, 1050.0), (250.0, 1050.0)]);
     }
 }

@@ -190,7 +190,7 @@ impl Watched {
         let Some(reader) = &mut self.reader else { return };
         let is_over = stat.is_none();
         let mut reading = reader.read(monotonic_ns(), is_over);
-        reading.rss_bytes = stat.map(|stat| stat.rss_bytes);
+        reading.rss_bytes = stat.filter(|stat| !stat.is_ending).map(|stat| stat.rss_bytes);
         let stacks = reading.totals.iter().map(|totals| totals.stack);
         self.sites.learn(stacks.chain(reading.live.iter().flatten().map(|s| s.stack)), reader, sites);
         if let Some(stat) = stat {
@@ -242,6 +242,9 @@ impl Watched {
     /// Where its memory lies, if it is time to ask.
     fn look_at_memory(&mut self, stat: &Stat) {
         let Some(reader) = &self.reader else { return };
+        if stat.is_ending {
+            return;
+        }
         let read = self.deep.look(reader, stat.identity.pid, stat.rss_bytes, stat.threads);
         let Some(reading) = read else { return };
         // The cheap count was read a moment before; growth and its parts are to be of one moment.
@@ -414,6 +417,9 @@ fn exit_of_status(status: u32) -> Exit {
 }
 
 fn account(facts: &mut ProcessInput, stat: &Stat) {
+    if stat.is_ending {
+        return;
+    }
     if facts.rss_start_bytes == 0 {
         facts.rss_start_bytes = stat.rss_bytes;
     }
