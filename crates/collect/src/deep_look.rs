@@ -9,7 +9,7 @@ use crate::objects;
 use crate::process::ProcessReader;
 use crate::residence::{Known, Mapped, residence};
 use crate::resources::Pace;
-use memguard_inspect::{self as inspect, Pagemap};
+use memguard_inspect::{self as inspect, Pagemap, Stat};
 use memguard_model::{Class, MemoryReading};
 use memguard_segment::{HeaderWord, Loss};
 use std::collections::BTreeSet;
@@ -61,28 +61,23 @@ impl DeepLook {
         *self = Self::new(self.pace, self.threshold_bytes);
     }
 
-    /// One look at a living process, after [`ProcessReader::read`]. `rss_bytes` and `threads` are the cheap counts.
-    pub fn look(
-        &mut self,
-        process: &ProcessReader,
-        pid: i32,
-        rss_bytes: u64,
-        threads: u64,
-    ) -> Option<MemoryReading> {
+    /// One look at a living process, after [`ProcessReader::read`]. Beside it what is known at no cost: the kernel's counts,
+    /// and the estimate of live bytes.
+    pub fn look(&mut self, process: &ProcessReader, stat: &Stat, heap_bytes: f64) -> Option<MemoryReading> {
         let at_ns = inspect::monotonic_ns().saturating_sub(process.origin_ns());
-        match self.due(at_ns, rss_bytes) {
+        match self.due(at_ns, stat.rss_bytes) {
             Due::Nothing => None,
             Due::Same => {
                 let last = self.last.as_mut()?;
-                last.reading.at_ns = at_ns;
+                last.reading = still(last.reading, at_ns, heap_bytes);
                 Some(last.reading)
             }
             Due::Deep => {
                 let started_ns = inspect::thread_cpu_ns();
-                let read = self.read(process, pid, threads);
+                let read = self.read(process, stat.identity.pid, stat.threads);
                 let cost_ns = inspect::thread_cpu_ns().saturating_sub(started_ns);
                 let reading = MemoryReading { at_ns, ..read? };
-                self.last = Some(Last { reading, rss_bytes, asked_ns: at_ns, cost_ns });
+                self.last = Some(Last { reading, rss_bytes: stat.rss_bytes, asked_ns: at_ns, cost_ns });
                 Some(reading)
             }
         }
@@ -146,6 +141,14 @@ impl DeepLook {
     }
 }
 
+/// The same resident memory later: what has become of live blocks since has come and gone within the allocator's areas.
+fn still(reading: MemoryReading, at_ns: u64, heap_bytes: f64) -> MemoryReading {
+    let live_bytes = (reading.live_bytes + heap_bytes - reading.heap_bytes).max(0.0);
+    let share = if reading.live_bytes > 0.0 { live_bytes / reading.live_bytes } else { 0.0 };
+    let overhead_bytes = if share > 0.0 { reading.overhead_bytes * share } else { reading.overhead_bytes };
+    MemoryReading { at_ns, heap_bytes, live_bytes, overhead_bytes, ..reading }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,15 +185,33 @@ mod tests {
         assert_eq!(deep.due(11 * SECOND, 1000 * MIB), Due::Deep);
     }
 
+    /// Goal: blocks that come and go while resident memory stands still are not taken for held ones. Method: a wave.
+    #[test]
+    fn a_wave_within_what_is_held_is_followed() {
+        let deep = MemoryReading {
+            heap_bytes: 150.0,
+            live_bytes: 100.0,
+            overhead_bytes: 10.0,
+            allocator_bytes: 300,
+            is_hooked: true,
+            ..MemoryReading::default()
+        };
+        let up = still(deep, 5, 200.0);
+        assert_eq!((up.at_ns, up.live_bytes, up.overhead_bytes, up.free_bytes()), (5, 150.0, 15.0, 135.0));
+        let down = still(up, 6, 10.0);
+        assert_eq!((down.live_bytes, down.heap_bytes), (0.0, 10.0));
+    }
+
     /// Goal: a process of this kind is looked at. Method: this one, from outside.
     #[test]
     fn this_process_is_decomposed() {
         let memory = vec![1_u8; 24 << 20];
-        let identity = memguard_inspect::Stat::of_self().expect("own entry").identity;
+        let stat = Stat::of_self().expect("own entry");
+        let identity = stat.identity;
         let outsider = crate::Outsider { identity, parent_pid: 1, exe: std::path::Path::new("") };
         let reader = outsider.reader().expect("empty tables");
         let mut deep = DeepLook::new(Pace::AUDIT, MIB);
-        let reading = deep.look(&reader, identity.pid, 1, 1).expect("the first look");
+        let reading = deep.look(&reader, &stat, 0.0).expect("the first look");
         let anonymous = reading.parts().get(memguard_model::MemoryPart::Anonymous);
         assert!(anonymous >= memory.len() as f64, "{reading:?}");
         assert!((reading.parts().sum() - reading.rss_bytes as f64).abs() < 1.0);

@@ -36,6 +36,8 @@ const CONFIRMED: f64 = 0.55;
 const CONFIDENCE_MAX: f64 = 0.85;
 /// Growth for so many times longer than asked for is as sure as it gets.
 const SURE_AGES: f64 = 4.0;
+/// A job that fills memory needs it: that it looks like one makes the excess only a little less telling.
+const PATIENCE_MAX: f64 = 2.0;
 /// Threads' areas are what grows from this share on, if there are so many of them.
 const ARENA_SHARE_MIN: f64 = 0.5;
 const ARENAS_MIN: u64 = 4;
@@ -192,7 +194,8 @@ impl<'a> Window<'a> {
         let rests = self.last_third() < LAST_THIRD_MIN;
         let age_s = self.end().at_ns / 1e9;
         let rate = self.bytes_per_s();
-        let wanted_s = config.maturity_at(rate) * Batch::of(model).patience(rate, config.fill_bytes_per_s);
+        let patience = Batch::of(model).patience(rate, config.fill_bytes_per_s).min(PATIENCE_MAX);
+        let wanted_s = config.maturity_at(rate) * patience;
         let seen = self.series.len() >= LOOKS_MIN;
         if !(spread && seen) || rests || age_s < wanted_s {
             let grown = self.spans_grown() as f64 / SPANS as f64;

@@ -64,6 +64,7 @@ impl Run {
                     arenas: now.arenas,
                     arena_bytes: now.arenas * 3 * MIB as u64,
                     lazy_free_bytes: (now.lazy_mb * MIB) as u64,
+                    heap_bytes: live_bytes,
                     live_bytes,
                     live_variance: (self.noise_mb * MIB).powi(2),
                     threads: now.arenas + 1,

@@ -25,6 +25,8 @@ pub struct MemoryReading {
     pub arenas: u64,
     /// Of the allocator's, such as the kernel may take back at any time.
     pub lazy_free_bytes: u64,
+    /// Estimate of all live blocks, touched or not.
+    pub heap_bytes: f64,
     /// Estimate of the live blocks in the allocator's areas.
     pub live_bytes: f64,
     /// Estimate of what the allocator adds to them: headers, rounding.
@@ -254,7 +256,8 @@ impl Memory {
     }
 
     pub(crate) fn absorb(&mut self, reading: &MemoryReading) {
-        let above = (self.live_peak_bytes - self.live_bytes).max(0.0);
+        // Of the same moment as the reading: totals of a look are a little later than its list of live blocks.
+        let above = (self.live_peak_bytes - reading.heap_bytes).max(0.0);
         let need_peak_bytes = reading.needed_bytes() + above;
         self.need_most_bytes = self.need_most_bytes.max(need_peak_bytes);
         let need_most_bytes = self.need_most_bytes;
@@ -283,6 +286,7 @@ mod tests {
             rss_bytes: 1000,
             swap_bytes: 10,
             allocator_bytes: 500,
+            heap_bytes: 100.0,
             live_bytes: 200.0,
             overhead_bytes: 50.0,
             unbooked_bytes: 100,

@@ -214,12 +214,12 @@ impl Watched {
             self.replay(&reading);
         }
         self.model.absorb(&reading, &|stack: StackId| self.sites.of(stack));
+        self.costs.heap_last_bytes = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
         if let (Some(stat), Some(kernel)) = (stat, kernel) {
             self.look_at_memory(&stat);
             self.look_at_resources(sites, kernel, &stat);
         }
         self.findings = self.verdicts.look(&self.model);
-        self.costs.heap_last_bytes = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
         self.facts.memory = self.growth();
         if !self.known {
             self.costs.heap_start_bytes = self.costs.heap_last_bytes;
@@ -245,7 +245,7 @@ impl Watched {
         if stat.is_ending {
             return;
         }
-        let read = self.deep.look(reader, stat.identity.pid, stat.rss_bytes, stat.threads);
+        let read = self.deep.look(reader, stat, self.costs.heap_last_bytes);
         let Some(reading) = read else { return };
         // The cheap count was read a moment before; growth and its parts are to be of one moment.
         if self.model.memory().history().points().is_empty() {

@@ -11,8 +11,8 @@
  *   stacks     a thread a second that uses 3 MiB of its stack, and waits
  *   file       a file of 48 MiB that is mapped and read bit by bit
  *
- * Amounts are for 15 seconds and shrink with the time. At the end it rests for a sixth of it and says what it holds beside
- * what it began with, in MiB: "free 47.9 heap 0.0 …".
+ * Amounts are for 15 seconds and shrink with the time. It rests for three seconds before it begins, and for a sixth
+ * of the time when it is done; then it says what it holds beside what it began with, in MiB: "free 47.9 heap 0.0 …".
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -59,7 +59,7 @@ static int steps(int in_15_seconds) {
 /* What has gone through here is in use, whatever the compiler thinks. */
 static char *volatile in_use;
 
-static char *take(size_t bytes) {
+static char *xmalloc(size_t bytes) {
     char *block = malloc(bytes);
     need(block != NULL, "malloc");
     memset(block, 1, bytes);
@@ -78,7 +78,7 @@ static __attribute__((noinline)) void keep_little(char *buffer) {
 }
 
 static __attribute__((noinline)) void forget(size_t bytes) {
-    take(bytes);
+    xmalloc(bytes);
     held_heap += mib(bytes);
 }
 
@@ -86,13 +86,13 @@ static void fragment(int with_leak) {
     static char *buffers[2048];
     double size = 1536;
     for (int i = 0; i < PINS; i++) {
-        pins[i] = take(48);
+        pins[i] = xmalloc(48);
     }
     int rounds = steps(ROUNDS);
     for (int round = 0; round < rounds; round++) {
         size_t many = (size_t)(1.6 * MIB / size);
         for (size_t i = 0; i < many; i++) {
-            buffers[i] = take((size_t)size + 64);
+            buffers[i] = xmalloc((size_t)size + 64);
         }
         for (size_t i = 0; i < many; i++) {
             keep_little(buffers[i]);
@@ -109,19 +109,16 @@ static void fragment(int with_leak) {
 static void sawtooth(void) {
     enum { MANY = 7680 };
     static char *blocks[MANY];
-    char *last = NULL;
     int waves = steps(15);
     for (int wave = 0; wave < waves; wave++) {
         for (int i = 0; i < MANY; i++) {
-            blocks[i] = take(4 * KIB);
+            blocks[i] = xmalloc(4 * KIB);
             if (i % 512 == 0) {
                 rest(seconds / waves / 20);
             }
         }
-        if (last == NULL) {
-            last = take(64);
-        }
-        for (int i = 0; i < MANY; i++) {
+        /* The last block of the first wave stays, so that nothing is given back to the kernel. */
+        for (int i = 0; i < MANY - (wave == 0); i++) {
             free(blocks[i]);
         }
         rest(seconds / waves / 4);
@@ -133,15 +130,14 @@ static void peak(void) {
     enum { MANY = 15360 };
     static char *blocks[MANY];
     for (int i = 0; i < MANY; i++) {
-        blocks[i] = take(4 * KIB);
+        blocks[i] = xmalloc(4 * KIB);
     }
-    take(64);
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < MANY - 1; i++) {
         free(blocks[i]);
     }
     held_free = mib(MANY * 4 * KIB);
     for (int i = 0; i < steps(150); i++) {
-        free(take(2 * KIB));
+        free(xmalloc(2 * KIB));
         rest(seconds / steps(150));
     }
 }
@@ -152,10 +148,9 @@ static void *use_arena(void *unused) {
     enum { MANY = 96 };
     char *blocks[MANY];
     for (int i = 0; i < MANY; i++) {
-        blocks[i] = take(32 * KIB);
+        blocks[i] = xmalloc(32 * KIB);
     }
-    take(64);
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < MANY - 1; i++) {
         free(blocks[i]);
     }
     pthread_barrier_wait(&done);
@@ -212,7 +207,7 @@ static void file(void) {
     int descriptor = mkstemp(path);
     need(descriptor >= 0, path);
     unlink(path);
-    char *block = take(MIB);
+    char *block = xmalloc(MIB);
     int many = steps(48);
     for (int i = 0; i < many; i++) {
         need(write(descriptor, block, MIB) == (ssize_t)MIB, "write");
@@ -237,6 +232,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: residence WHAT SECONDS\n");
         return 2;
     }
+    rest(3);
     if (!strcmp(what, "fragment") || !strcmp(what, "both")) {
         fragment(!strcmp(what, "both"));
     } else if (!strcmp(what, "sawtooth")) {
