@@ -156,6 +156,7 @@ impl<'a> Window<'a> {
         let growth = self.growth_bytes();
         let free_share = self.last.reading.free_bytes() / (self.last.reading.anonymous_bytes as f64).max(1.0);
         growth >= config.fragmentation_bytes_min
+            && self.last.is_allocated_since(self.first)
             && growth >= DEVIATIONS_MIN * self.deviation_bytes()
             && free_share >= config.fragmentation_share_min
             && self.unexplained_share() >= UNEXPLAINED_MIN

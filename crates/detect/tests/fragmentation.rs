@@ -20,12 +20,13 @@ struct At {
 struct Run {
     seconds: u64,
     noise_mb: f64,
+    churn_mb_per_s: f64,
     config: DetectConfig,
 }
 
 impl Run {
     fn guard(minutes: u64) -> Self {
-        Self { seconds: 60 * minutes, noise_mb: 0.0, config: DetectConfig::guard() }
+        Self { seconds: 60 * minutes, noise_mb: 0.0, churn_mb_per_s: 10.0, config: DetectConfig::guard() }
     }
 
     /// The findings at the end, and the highest confidence on the way.
@@ -48,8 +49,8 @@ impl Run {
                 deaths: 0,
                 born_count: 0.0,
                 died_count: 0.0,
-                born_bytes: live_bytes,
-                died_bytes: 0.0,
+                born_bytes: live_bytes + MIB * self.churn_mb_per_s * second as f64,
+                died_bytes: MIB * self.churn_mb_per_s * second as f64,
                 lifetimes: Default::default(),
             };
             let reading = Reading { at_ns, totals: vec![totals], live: Some(Vec::new()), rss_bytes: None };
@@ -213,4 +214,7 @@ fn what_is_not_known_or_not_held_does_not_count() {
         let (findings, _) = Run::guard(30).change(at, change);
         assert!(findings.is_empty(), "{what}: {findings:?}");
     }
+    let own = Run { churn_mb_per_s: 0.01, ..Run::guard(30) };
+    let (findings, _) = own.watch(at);
+    assert!(findings.is_empty(), "an allocator that no hook sees: {findings:?}");
 }

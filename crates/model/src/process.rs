@@ -106,7 +106,7 @@ impl ProcessModel {
         let sum =
             |part: fn(&SiteTotals) -> f64| self.sites.values().map(|site| part(site.totals())).sum::<f64>();
         let (born_bytes, died_bytes) = (sum(|totals| totals.born_bytes), sum(|totals| totals.died_bytes));
-        self.memory.note_live(born_bytes - died_bytes);
+        self.memory.note(born_bytes, died_bytes);
         self.history.push(ProcessPoint {
             at_ns: self.now_ns,
             rss_bytes: self.rss_bytes,
