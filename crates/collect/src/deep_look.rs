@@ -10,9 +10,9 @@ use crate::process::ProcessReader;
 use crate::residence::{Known, Mapped, residence};
 use crate::resources::Pace;
 use memguard_inspect::{self as inspect, Pagemap, Stat};
-use memguard_model::{Class, MemoryReading};
+use memguard_model::{Class, MemoryReading, StackId};
 use memguard_segment::{HeaderWord, Loss};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Resident memory that has not moved by this much is taken for unmoved.
 const MOVED_BYTES: u64 = 256 << 10;
@@ -29,6 +29,8 @@ pub struct DeepLook {
     last: Option<Last>,
     /// Mappings that the program made and in which blocks have been seen: they stay an allocator's.
     allocators: BTreeSet<u64>,
+    /// Of stacks that made mappings: whether an allocator was among the callers.
+    by_allocator: HashMap<StackId, bool>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +55,7 @@ enum Due {
 impl DeepLook {
     /// For a process of which nothing is known yet.
     pub fn new(pace: Pace, threshold_bytes: u64) -> Self {
-        Self { pace, threshold_bytes, last: None, allocators: BTreeSet::new() }
+        Self { pace, threshold_bytes, last: None, allocators: BTreeSet::new(), by_allocator: HashMap::new() }
     }
 
     /// Lets go of everything that was known: the process has ended.
@@ -62,8 +64,14 @@ impl DeepLook {
     }
 
     /// One look at a living process, after [`ProcessReader::read`]. Beside it what is known at no cost: the kernel's counts,
-    /// and the estimate of live bytes.
-    pub fn look(&mut self, process: &ProcessReader, stat: &Stat, heap_bytes: f64) -> Option<MemoryReading> {
+    /// and the estimate of live bytes. `is_allocator` knows the files of allocators by name.
+    pub fn look(
+        &mut self,
+        process: &ProcessReader,
+        stat: &Stat,
+        heap_bytes: f64,
+        is_allocator: &dyn Fn(&str) -> bool,
+    ) -> Option<MemoryReading> {
         let at_ns = inspect::monotonic_ns().saturating_sub(process.origin_ns());
         match self.due(at_ns, stat.rss_bytes) {
             Due::Nothing => None,
@@ -74,7 +82,7 @@ impl DeepLook {
             }
             Due::Deep => {
                 let started_ns = inspect::thread_cpu_ns();
-                let read = self.read(process, stat.identity.pid, stat.threads);
+                let read = self.read(process, stat, is_allocator);
                 let cost_ns = inspect::thread_cpu_ns().saturating_sub(started_ns);
                 let reading = MemoryReading { at_ns, ..read? };
                 self.last = Some(Last { reading, rss_bytes: stat.rss_bytes, asked_ns: at_ns, cost_ns });
@@ -104,16 +112,27 @@ impl DeepLook {
         }
     }
 
-    fn read(&mut self, process: &ProcessReader, pid: i32, threads: u64) -> Option<MemoryReading> {
+    fn read(
+        &mut self,
+        process: &ProcessReader,
+        stat: &Stat,
+        is_allocator: &dyn Fn(&str) -> bool,
+    ) -> Option<MemoryReading> {
+        let pid = stat.identity.pid;
         let segment = process.segment();
         // What is booked now was there when the kernel lists what is.
         let booked = objects::View::copy(&segment.objects());
         let areas = inspect::areas(pid)?;
         let of = |class| booked.iter().filter(move |object| object.class == Some(class));
+        let by_allocator = &mut self.by_allocator;
+        let mut is_by_allocator = |stack: StackId| {
+            *by_allocator.entry(stack).or_insert_with(|| process.passes_through(stack, is_allocator))
+        };
+        let allocators = &self.allocators;
         let mapped = |object: &memguard_segment::Object| Mapped {
             start: object.handle,
             end: object.handle.saturating_add(object.detail),
-            by_allocator: self.allocators.contains(&object.handle),
+            by_allocator: allocators.contains(&object.handle) || is_by_allocator(StackId(object.stack)),
         };
         let live = process.live_samples();
         let own = segment.get(HeaderWord::OwnMemory);
@@ -124,6 +143,7 @@ impl DeepLook {
             session: process.session(),
             own: (own != 0).then(|| (own, own.saturating_add(segment.get(HeaderWord::OwnMemoryBytes)))),
             is_hooked: !process.is_outside(),
+            is_allocator: Some(is_allocator),
         };
         let pagemap = Pagemap::of(pid);
         let mut pages_left = PAGES_MAX;
@@ -137,7 +157,7 @@ impl DeepLook {
         self.allocators = allocators.intersection(&booked_starts).copied().collect();
         let losses = [Loss::LiveTableFull, Loss::OperatorsUnseen].map(|loss| segment.losses().get(loss));
         let unrecorded = losses.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
-        Some(MemoryReading { threads, unrecorded, ..reading })
+        Some(MemoryReading { threads: stat.threads, unrecorded, ..reading })
     }
 }
 
@@ -211,7 +231,7 @@ mod tests {
         let outsider = crate::Outsider { identity, parent_pid: 1, exe: std::path::Path::new("") };
         let reader = outsider.reader().expect("empty tables");
         let mut deep = DeepLook::new(Pace::AUDIT, MIB);
-        let reading = deep.look(&reader, &stat, 0.0).expect("the first look");
+        let reading = deep.look(&reader, &stat, 0.0, &|_| false).expect("the first look");
         let anonymous = reading.parts().get(memguard_model::MemoryPart::Anonymous);
         assert!(anonymous >= memory.len() as f64, "{reading:?}");
         assert!((reading.parts().sum() - reading.rss_bytes as f64).abs() < 1.0);

@@ -237,12 +237,12 @@ impl ProcessReader {
         StackFrames { frames, end }
     }
 
-    /// Whether a stack passes through a module whose file's name begins so.
-    pub fn passes_through(&self, stack: StackId, name: &str) -> bool {
+    /// Whether a stack passes through a module whose file has such a name.
+    pub fn passes_through(&self, stack: StackId, is_such: &dyn Fn(&str) -> bool) -> bool {
         let is_called = |module: u16| {
             self.module(module).is_some_and(|module| {
                 let path = String::from_utf8_lossy(module.path());
-                path.rsplit('/').next().is_some_and(|file| file.starts_with(name))
+                path.rsplit('/').next().is_some_and(is_such)
             })
         };
         let modules: std::collections::BTreeSet<u16> =

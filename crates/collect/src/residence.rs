@@ -25,7 +25,7 @@ const GLIBC_ALIGN_BYTES: u64 = 16;
 const GLIBC_CHUNK_BYTES_MIN: u64 = 32;
 
 /// What is known of a process beside its list of mappings.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Known<'a> {
     /// Anonymous mappings and others that the hooks saw being made, by address.
     pub mappings: Vec<Mapped>,
@@ -39,6 +39,8 @@ pub struct Known<'a> {
     pub own: Option<(u64, u64)>,
     /// Whether it has hooks.
     pub is_hooked: bool,
+    /// Knows the files of allocators by name.
+    pub is_allocator: Option<&'a dyn Fn(&str) -> bool>,
 }
 
 /// A mapping that the program made.
@@ -130,10 +132,11 @@ pub fn residence(
     let owners = owners(areas, known);
     let mut pieces = cut(areas, &owners, known);
     place_blocks(&mut pieces, known.live);
+    let is_glibcs = !has_other_allocator(areas, known);
     for piece in &mut pieces {
-        settle(piece, areas, held);
+        settle(piece, areas, is_glibcs, held);
     }
-    let mut reading = sums(areas, &pieces, held);
+    let mut reading = sums(areas, &pieces, is_glibcs, held);
     reading.is_hooked = known.is_hooked;
     let weigh =
         |sample: &LiveSample| sample.size_bytes as f64 / sample.inclusion_probability.clamp(1e-12, 1.0);
@@ -141,6 +144,13 @@ pub fn residence(
     let by_allocator = |piece: &&Piece| matches!(piece.owner, Owner::Allocator);
     let allocators = pieces.iter().filter(by_allocator).map(|piece| piece.start).collect();
     (reading, allocators)
+}
+
+/// Whether an allocator is loaded that takes the place of glibc's: large blocks too come from its own areas then.
+fn has_other_allocator(areas: &[Area], known: &Known<'_>) -> bool {
+    let Some(is_allocator) = known.is_allocator else { return false };
+    let mut files = areas.iter().filter(|area| area.is_executable && area.is_file);
+    files.any(|area| area.name.rsplit('/').next().is_some_and(is_allocator))
 }
 
 /// Whose each whole area is, as far as its name and form tell.
@@ -291,7 +301,7 @@ fn place_blocks(pieces: &mut [Piece], live: &[LiveSample]) {
 }
 
 /// Decides by the blocks in it whose a piece is, and how much of its large blocks is in memory.
-fn settle(piece: &mut Piece, areas: &[Area], held: &mut dyn FnMut(u64, u64) -> Option<u64>) {
+fn settle(piece: &mut Piece, areas: &[Area], is_glibcs: bool, held: &mut dyn FnMut(u64, u64) -> Option<u64>) {
     let is_full = areas.get(piece.area).is_some_and(|area| area.held_bytes() >= area.bytes());
     for sample in std::mem::take(&mut piece.large) {
         let bytes = sample.size_bytes;
@@ -302,12 +312,17 @@ fn settle(piece: &mut Piece, areas: &[Area], held: &mut dyn FnMut(u64, u64) -> O
     let blocks = piece.blocks;
     piece.owner = match piece.owner {
         Owner::Mapping if blocks.samples > 0 => Owner::Allocator,
-        Owner::Unbooked if blocks.small > 0 => Owner::Allocator,
+        Owner::Unbooked if blocks.small > 0 || !is_glibcs => Owner::Allocator,
         owner => owner,
     };
 }
 
-fn sums(areas: &[Area], pieces: &[Piece], held: &mut dyn FnMut(u64, u64) -> Option<u64>) -> MemoryReading {
+fn sums(
+    areas: &[Area],
+    pieces: &[Piece],
+    is_glibcs: bool,
+    held: &mut dyn FnMut(u64, u64) -> Option<u64>,
+) -> MemoryReading {
     let mut reading = MemoryReading::default();
     for area in areas {
         reading.rss_bytes += area.rss_bytes;
@@ -321,7 +336,7 @@ fn sums(areas: &[Area], pieces: &[Piece], held: &mut dyn FnMut(u64, u64) -> Opti
             let is_last = index + 1 == of_area.len();
             let bytes = if is_last { left } else { share_of(area, piece, held).min(left) };
             left -= bytes;
-            book(&mut reading, area, piece, bytes);
+            book(&mut reading, area, piece, is_glibcs, bytes);
         }
     }
     reading
@@ -338,11 +353,11 @@ fn share_of(area: &Area, piece: &Piece, held: &mut dyn FnMut(u64, u64) -> Option
     }
 }
 
-fn book(reading: &mut MemoryReading, area: &Area, piece: &Piece, bytes: u64) {
+fn book(reading: &mut MemoryReading, area: &Area, piece: &Piece, is_glibcs: bool, bytes: u64) {
     let blocks = &piece.blocks;
     let place = match piece.owner {
         Owner::Allocator | Owner::Arena => {
-            let is_glibc = piece.owner == Owner::Arena || &*area.name == "[heap]";
+            let is_glibc = is_glibcs && (piece.owner == Owner::Arena || &*area.name == "[heap]");
             reading.live_bytes += blocks.bytes;
             reading.live_variance += blocks.variance;
             reading.overhead_bytes += if is_glibc { blocks.glibc_chunks } else { blocks.classes };
@@ -519,6 +534,29 @@ mod tests {
         let (reading, _) = residence(&areas[..1], &empty, &mut |_, _| None);
         assert_eq!((reading.allocator_bytes, reading.mapping_bytes), (4 * MIB, 0));
         assert!((reading.free_bytes() - (4 * MIB) as f64).abs() < 1.0);
+    }
+
+    /// Goal: where another allocator is loaded, memory of nobody is its own, large blocks are not apart, and it rounds in its
+    /// own way. Method: the same memory with its library and without.
+    #[test]
+    fn another_allocator_has_all_that_is_nobodys() {
+        let start = 0x7f50_0010_0000;
+        let areas = [
+            area(start, 4 * MIB, "rw-p", ""),
+            area(0x7f70_0000_0000, 64 * KIB, "r-xp", "/usr/lib/libother.so.2"),
+        ];
+        let live = [block(start + 64, MIB + 1)];
+        let of = |name: &'static str| {
+            let is_allocator = move |file: &str| file == name;
+            let known =
+                Known { live: &live, is_hooked: true, is_allocator: Some(&is_allocator), ..Known::default() };
+            residence(&areas, &known, &mut |_, _| None).0
+        };
+        let glibc = of("libnone.so");
+        assert_eq!((glibc.unbooked_bytes, glibc.allocator_bytes), (4 * MIB, 0));
+        let other = of("libother.so.2");
+        assert_eq!((other.unbooked_bytes, other.allocator_bytes), (0, 4 * MIB));
+        assert!((other.needed_bytes() - (MIB + 256 * KIB) as f64).abs() < 1.0, "{other:?}");
     }
 
     /// Goal: a stack ends where its thread's descriptor does, and a block joined to it is no stack; what an arena reserves is

@@ -123,7 +123,7 @@ impl ResourceReader {
         // A library that is being loaded registers callbacks, and takes them back when it is closed.
         let loading = &mut self.loading;
         totals.retain(|totals| {
-            let is_loading = || process.passes_through(totals.stack, "ld-linux");
+            let is_loading = || process.passes_through(totals.stack, &|file| file.starts_with("ld-linux"));
             totals.class != Class::Callback || !*loading.entry(totals.stack).or_insert_with(is_loading)
         });
         let sum = |of: fn(&memguard_model::HoldingTotals) -> u64| totals.iter().map(of).sum();

@@ -13,7 +13,7 @@ use memguard_detect::{DetectConfig, Finding, Verdicts};
 use memguard_inspect::{Identity, Stat, monotonic_ns};
 use memguard_model::{MemoryPart, ProcessModel, Reading, StackId};
 use memguard_report::{Exit, ExplainedInput, Fate, ProcessInput, StackCounts};
-use memguard_symbolize::ModuleRef;
+use memguard_symbolize::{ModuleRef, is_allocator_module};
 
 use super::facts::unix_time_s;
 use super::governor::{Governor, Look};
@@ -245,7 +245,7 @@ impl Watched {
         if stat.is_ending {
             return;
         }
-        let read = self.deep.look(reader, stat, self.costs.heap_last_bytes);
+        let read = self.deep.look(reader, stat, self.costs.heap_last_bytes, &is_allocator_module);
         let Some(reading) = read else { return };
         // The cheap count was read a moment before; growth and its parts are to be of one moment.
         if self.model.memory().history().points().is_empty() {
