@@ -15,6 +15,11 @@ struct At {
     lazy_mb: f64,
 }
 
+/// What happens over time, in seconds.
+type Course = fn(f64) -> At;
+/// With a word for what it is.
+type Named<T> = (&'static str, T);
+
 /// A process that is looked at every second and in depth every two; the estimate of live bytes is off by `noise_mb`, up
 /// and down.
 struct Run {
@@ -112,7 +117,7 @@ fn beside_a_leak_it_has_its_own_size() {
 /// looked at all the way; the estimate of live bytes is as noisy as sampling makes it.
 #[test]
 fn room_that_was_needed_is_none() {
-    let healthy: [(&str, fn(f64) -> At); 5] = [
+    let healthy: [Named<Course>; 5] = [
         ("start-up of a minute, then little", |at| match at {
             at if at < 60.0 => held(5.0 * at, 5.0 * at),
             _ => held(300.0, 20.0),
@@ -141,7 +146,7 @@ fn room_that_was_needed_is_none() {
 /// in steps that end; nothing of it is ever needed.
 #[test]
 fn what_has_come_to_rest_is_not_shown() {
-    let jumps: [(&str, fn(f64) -> At); 3] = [
+    let jumps: [Named<Course>; 3] = [
         ("at once", |at| held(if at < 10.0 { 20.0 } else { 120.0 }, 10.0)),
         ("in the middle", |at| held(if at < 1800.0 { 20.0 } else { 120.0 }, 10.0)),
         ("twice", |at| {
@@ -203,9 +208,9 @@ fn areas_of_threads_are_told_apart() {
 #[test]
 fn what_is_not_known_or_not_held_does_not_count() {
     let at = |at: f64| held(25.0 + 3.0 * at / 60.0, 20.0);
-    let changes: [(&str, fn(&mut MemoryReading)); 3] = [
+    let changes: [Named<fn(&mut MemoryReading)>; 3] = [
         ("lazily freed", |reading| {
-            reading.lazy_free_bytes = reading.allocator_bytes.saturating_sub(25 << 20)
+            reading.lazy_free_bytes = reading.allocator_bytes.saturating_sub(25 << 20);
         }),
         ("not recorded", |reading| reading.unrecorded = 1),
         ("no hooks", |reading| reading.is_hooked = false),

@@ -14,6 +14,7 @@ const SMAPS_BYTES_MAX: u64 = 128 << 20;
 
 /// One mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the kernel's flags, each with its own meaning")]
 pub struct Area {
     /// First address.
     pub start: u64,
