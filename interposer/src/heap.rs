@@ -54,21 +54,17 @@ fn class(layout: Layout) -> Option<usize> {
     (class < CLASSES).then_some(class)
 }
 
-/// Maps the heap; false if the kernel refuses.
-pub fn start() -> bool {
+/// Maps the heap and gives its first address; `None` if the kernel refuses.
+pub fn start() -> Option<usize> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     HEAP.with(|state| {
-        if state.end != 0 {
-            return true;
+        if state.end == 0 {
+            let start = crate::sys::map(BYTES, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)?;
+            state.next = start as usize;
+            state.end = state.next + BYTES;
         }
-        let Some(start) = crate::sys::map(BYTES, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) else {
-            return false;
-        };
-        state.next = start as usize;
-        state.end = state.next + BYTES;
-        true
-    })
-    .unwrap_or(false)
+        Some(state.end - BYTES)
+    })?
 }
 
 /// Whether another module can be admitted.

@@ -286,10 +286,11 @@ pub fn attach() -> Option<&'static Attached> {
 }
 
 fn attach_alone() -> Option<()> {
-    if !leaves_address_space() || !heap::start() || !keep_alive_page() {
+    let own_memory = leaves_address_space().then(heap::start).flatten().filter(|_| keep_alive_page());
+    let Some(own_memory) = own_memory else {
         session::refuse(Refusal::CannotMap);
         return None;
-    }
+    };
     let origin_ns = clock::monotonic_ns();
     let segment = match session::reserved_segment() {
         Some(segment) => segment,
@@ -301,6 +302,8 @@ fn attach_alone() -> Option<()> {
     segment.set(HeaderWord::OriginMonotonicNs, origin_ns);
     segment.set(HeaderWord::OriginRealtimeNs, clock::realtime_ns());
     segment.set(HeaderWord::SampleIntervalBytes, session::settings().sample_interval_bytes);
+    segment.set(HeaderWord::OwnMemory, own_memory as u64);
+    segment.set(HeaderWord::OwnMemoryBytes, heap::BYTES as u64);
     let mut text = [0u8; TEXT_BYTES_MAX];
     let n = proc_self::exe(&mut text);
     segment.set_exe(text.get(..n).unwrap_or_default());

@@ -10,6 +10,7 @@
 //! * `resources`: the same for descriptors, timers, threads, children, mappings and registrations; the table of descriptors
 //!   is what the program holds
 //! * `patterns`: what real libraries hand out and programs forget is told by name; what was learned is known again
+//! * `memory`: where resident memory went, and fragmentation told from leaks
 //! * `hazards`: programs that are hard on a preloaded library do what they do without it, in every mode
 //! * `weather`: what happens around a program. The collector killed, the session's directory gone, limits, full disks,
 //!   sudden ends, other preloaded libraries

@@ -8,6 +8,7 @@
 //!
 //! `unsafe` is confined to [`file`], which maps the files.
 
+mod deep_look;
 mod descriptors;
 pub mod file;
 mod kernel;
@@ -18,10 +19,12 @@ mod outside;
 mod process;
 mod redaction;
 mod registrations;
+mod residence;
 mod resources;
 mod session;
 mod unbooked;
 
+pub use deep_look::DeepLook;
 pub use kernel::Kernel;
 pub use outside::Outsider;
 pub use process::{HookTimes, OpenError, ProcessReader, StackFrames, StackStatistics};

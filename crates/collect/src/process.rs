@@ -3,7 +3,9 @@
 use crate::file::SharedFile;
 use crate::live::LiveObjects;
 use crate::memory::Memory;
-use memguard_model::{HoldingTotals, LIFETIME_BUCKETS, LifetimeHistogram, Reading, StackId, StackTotals};
+use memguard_model::{
+    HoldingTotals, LIFETIME_BUCKETS, LifetimeHistogram, LiveSample, Reading, StackId, StackTotals,
+};
 use memguard_segment::{Class, HeaderWord, Invalid, Layout, Loss, Module, Next, Segment, StackEnd, State};
 use std::io;
 use std::path::Path;
@@ -88,6 +90,8 @@ pub struct ProcessReader {
     unfinished_since: Option<Instant>,
     corrupt_events: u64,
     holding_totals: Vec<HoldingTotals>,
+    /// Name of the session's directory.
+    session: Option<String>,
 }
 
 impl ProcessReader {
@@ -95,7 +99,9 @@ impl ProcessReader {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let file = SharedFile::open(path)?;
         let layout = *Segment::open(file.words())?.layout();
-        Ok(Self::of(Memory::Shared(file), layout))
+        let folder = path.parent().and_then(Path::file_name);
+        let session = folder.map(|name| name.to_string_lossy().into_owned());
+        Ok(Self { session, ..Self::of(Memory::Shared(file), layout) })
     }
 
     /// Over tables that are known to be in order.
@@ -111,6 +117,7 @@ impl ProcessReader {
             unfinished_since: None,
             corrupt_events: 0,
             holding_totals: Vec::new(),
+            session: None,
         }
     }
 
@@ -230,12 +237,12 @@ impl ProcessReader {
         StackFrames { frames, end }
     }
 
-    /// Whether a stack passes through a module whose file's name begins so.
-    pub fn passes_through(&self, stack: StackId, name: &str) -> bool {
+    /// Whether a stack passes through a module whose file has such a name.
+    pub fn passes_through(&self, stack: StackId, is_such: &dyn Fn(&str) -> bool) -> bool {
         let is_called = |module: u16| {
             self.module(module).is_some_and(|module| {
                 let path = String::from_utf8_lossy(module.path());
-                path.rsplit('/').next().is_some_and(|file| file.starts_with(name))
+                path.rsplit('/').next().is_some_and(is_such)
             })
         };
         let modules: std::collections::BTreeSet<u16> =
@@ -367,6 +374,16 @@ impl ProcessReader {
             }
         }
         (heap, others)
+    }
+
+    /// The sampled live blocks, as of the last [`ProcessReader::read`].
+    pub(crate) fn live_samples(&self) -> Vec<LiveSample> {
+        self.live.all()
+    }
+
+    /// Name of the session's directory.
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.session.as_deref()
     }
 
     /// Number of live objects in the copy.

@@ -28,14 +28,17 @@ pub struct Pace {
     pub slow_ns: u64,
     /// Libraries are counted so often, in ns.
     pub modules_ns: u64,
+    /// A look at all mappings is followed by so many times its cost in rest.
+    pub rest_share: u64,
 }
 
 impl Pace {
     /// For services, where verdicts take a minute.
     pub const GUARD: Self =
-        Self { list_ns: 5_000_000_000, slow_ns: 2_000_000_000, modules_ns: 15_000_000_000 };
+        Self { list_ns: 5_000_000_000, slow_ns: 2_000_000_000, modules_ns: 15_000_000_000, rest_share: 100 };
     /// For tests, where they take seconds.
-    pub const AUDIT: Self = Self { list_ns: 200_000_000, slow_ns: 200_000_000, modules_ns: 500_000_000 };
+    pub const AUDIT: Self =
+        Self { list_ns: 200_000_000, slow_ns: 200_000_000, modules_ns: 500_000_000, rest_share: 10 };
 }
 
 /// Reads the resources of one process, again and again.
@@ -120,7 +123,7 @@ impl ResourceReader {
         // A library that is being loaded registers callbacks, and takes them back when it is closed.
         let loading = &mut self.loading;
         totals.retain(|totals| {
-            let is_loading = || process.passes_through(totals.stack, "ld-linux");
+            let is_loading = || process.passes_through(totals.stack, &|file| file.starts_with("ld-linux"));
             totals.class != Class::Callback || !*loading.entry(totals.stack).or_insert_with(is_loading)
         });
         let sum = |of: fn(&memguard_model::HoldingTotals) -> u64| totals.iter().map(of).sum();

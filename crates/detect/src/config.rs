@@ -35,6 +35,10 @@ pub struct DetectConfig {
     pub handles_samples_min: usize,
     /// Looks that must agree before growth of resources becomes a finding of 0.5 or more.
     pub handles_looks_to_confirm: u32,
+    /// Growth of what the allocator holds beyond need that is worth a finding, in bytes.
+    pub fragmentation_bytes_min: f64,
+    /// Share of anonymous resident memory that the allocator must hold free.
+    pub fragmentation_share_min: f64,
     /// Mean sampling interval in bytes; 0 when every allocation is recorded.
     pub sample_interval_bytes: f64,
 }
@@ -60,6 +64,8 @@ impl DetectConfig {
             handles_maturity_ages: 4.0,
             handles_samples_min: 8,
             handles_looks_to_confirm: 4,
+            fragmentation_bytes_min: 16.0 * 1_048_576.0,
+            fragmentation_share_min: 0.25,
             sample_interval_bytes: 524_288.0,
         }
     }
@@ -81,6 +87,8 @@ impl DetectConfig {
             handles_maturity_ages: 2.75,
             handles_samples_min: 3,
             handles_looks_to_confirm: 2,
+            fragmentation_bytes_min: 4.0 * 1_048_576.0,
+            fragmentation_share_min: 0.25,
             sample_interval_bytes: 0.0,
         }
     }

@@ -24,6 +24,8 @@ pub enum Pattern {
     Processes,
     /// Mappings and libraries that stay.
     Mappings,
+    /// Memory that the allocator holds and the program does not need.
+    Fragmentation,
 }
 
 /// The finer kind within a [`Pattern`].
@@ -97,6 +99,8 @@ pub enum Kind {
     MmapNotUnmapped,
     /// More and more libraries are loaded.
     DlopenGrowth,
+    /// The allocator holds more and more that live blocks do not need.
+    AllocatorFragmentation,
 }
 
 impl Kind {
@@ -129,6 +133,7 @@ impl Kind {
             | Self::CallbackRegistrationsGrowing => Pattern::Listeners,
             Self::ZombieNotReaped => Pattern::Processes,
             Self::MmapNotUnmapped | Self::DlopenGrowth => Pattern::Mappings,
+            Self::AllocatorFragmentation => Pattern::Fragmentation,
         }
     }
 

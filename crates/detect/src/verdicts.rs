@@ -5,6 +5,7 @@ use crate::config::DetectConfig;
 use crate::detector::{Detector, Subject, Suspicion};
 use crate::dossier::Dossier;
 use crate::finding::{Finding, Pattern};
+use crate::fragmentation::Fragmentation;
 use crate::heap_growth::HeapGrowth;
 use crate::resource::{Handles, Listeners, Mappings, Processes, Threads, Timers};
 use crate::thinning::Thinning;
@@ -36,13 +37,14 @@ impl Verdicts {
 
     /// With the detectors of the patterns that are switched on, by name.
     pub fn chosen(config: DetectConfig, is_on: &dyn Fn(&str) -> bool) -> Self {
-        let all: [(&str, Box<dyn Detector + Send>); 6] = [
+        let all: [(&str, Box<dyn Detector + Send>); 7] = [
             ("handles", Box::new(Handles)),
             ("timers", Box::new(Timers)),
             ("threads", Box::new(Threads)),
             ("listeners", Box::new(Listeners)),
             ("processes", Box::new(Processes)),
             ("mappings", Box::new(Mappings)),
+            ("fragmentation", Box::new(Fragmentation)),
         ];
         let mut chosen: Vec<_> =
             all.into_iter().filter(|(name, _)| is_on(name)).map(|(_, detector)| detector).collect();

@@ -9,10 +9,13 @@ mod descriptors;
 mod fdinfo;
 mod limits;
 mod lines;
+mod map_line;
 mod maps;
 mod numbers;
+mod pagemap;
 mod ranges;
 mod references;
+mod smaps;
 mod sockets;
 mod stat;
 mod tasks;
@@ -30,8 +33,10 @@ pub use limits::{
     user_tasks,
 };
 pub use maps::{SmapsRollup, executable, loaded_modules, mapping_count, process_mapping};
+pub use pagemap::Pagemap;
 pub use ranges::mapped_ranges;
 pub use references::{References, Target, Unscanned, references};
+pub use smaps::{Area, areas};
 pub use sockets::{Protocol, Socket, SocketState, SocketTable};
 pub use stat::{Identity, Stat, processor_wait_ns};
 pub use tasks::{

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use procfs::process::Process;
 
 use crate::lines::for_each_line;
+use crate::map_line::MapLine;
 
 /// Some 500,000 mappings.
 const MAPS_BYTES_MAX: u64 = 64 << 20;
@@ -76,18 +77,10 @@ fn has_mapped(pid: i32, wanted: &str) -> bool {
     read.is_some() && found
 }
 
-/// Path of an executable mapping of a file: `start-end r-xp offset device inode path`.
+/// Path of an executable mapping of a file.
 fn executable_file(line: &str) -> Option<&str> {
-    let mut rest = line;
-    let mut field = || {
-        let (field, tail) = rest.trim_start().split_once(' ')?;
-        rest = tail;
-        Some(field)
-    };
-    let (_range, permissions, _offset, _device, inode) = (field()?, field()?, field()?, field()?, field()?);
-    // The path is the rest: it may hold blanks.
-    let path = rest.trim_start();
-    (permissions.contains('x') && inode != "0" && path.starts_with('/')).then_some(path)
+    let line = MapLine::parse(line)?;
+    (line.permissions.contains('x') && line.has_inode && line.path.starts_with('/')).then_some(line.path)
 }
 
 /// Number of mappings; the kernel allows `vm.max_map_count` of them.

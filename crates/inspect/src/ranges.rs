@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::lines::for_each_line;
+use crate::map_line::MapLine;
 
 /// Some 500,000 mappings.
 const MAPS_BYTES_MAX: u64 = 64 << 20;
@@ -11,7 +12,7 @@ const MAPS_BYTES_MAX: u64 = 64 << 20;
 pub fn mapped_ranges(pid: i32) -> Option<Vec<(u64, u64)>> {
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     for_each_line(&format!("/proc/{pid}/maps"), MAPS_BYTES_MAX, |line| {
-        if let Some((start, end)) = range(line) {
+        if let Some(MapLine { start, end, .. }) = MapLine::parse(line) {
             match ranges.last_mut() {
                 Some(last) if last.1 == start => last.1 = end,
                 _ => ranges.push((start, end)),
@@ -20,12 +21,6 @@ pub fn mapped_ranges(pid: i32) -> Option<Vec<(u64, u64)>> {
         ControlFlow::Continue(())
     })?;
     Some(ranges)
-}
-
-/// `7f00-7f10 rw-p …`
-fn range(line: &str) -> Option<(u64, u64)> {
-    let (start, end) = line.split_once(' ')?.0.split_once('-')?;
-    Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
 }
 
 #[cfg(test)]
@@ -38,13 +33,5 @@ mod tests {
         let here = this_process_has_this_code_mapped as *const () as u64;
         assert!(ranges.iter().any(|(start, end)| (*start..*end).contains(&here)));
         assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0));
-    }
-
-    #[test]
-    fn nonsense_is_left_out() {
-        for line in ["", "x", "12", "12-", "12-zz r", "-", "ffffffffffffffffff-0 r"] {
-            assert_eq!(range(line), None, "{line}");
-        }
-        assert_eq!(range("10-20 r-xp"), Some((16, 32)));
     }
 }

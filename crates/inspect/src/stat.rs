@@ -32,6 +32,8 @@ pub struct Stat {
     pub state: char,
     /// Whether it has ended and waits to be reaped.
     pub is_zombie: bool,
+    /// Whether the kernel is taking it down: its memory is being given back, not by the program.
+    pub is_ending: bool,
 }
 
 impl Stat {
@@ -50,6 +52,9 @@ impl Stat {
         Self::of(identity.pid).filter(|stat| stat.identity == identity && !stat.is_zombie)
     }
 }
+
+/// The kernel's flag of a thread that is exiting.
+const PF_EXITING: u64 = 0x4;
 
 /// Time that the first thread of a process was ready to run and had no processor, in ns; `None` where the kernel does not
 /// count it. A process that works off a job on a busy machine uses little of a processor, and waits for more.
@@ -81,6 +86,7 @@ pub(crate) struct StatLine<'a> {
     pub(crate) state: char,
     pub(crate) parent_pid: i32,
     pub(crate) start_ticks: u64,
+    flags: u64,
     cpu_ticks: u64,
     pub(crate) threads: u64,
     rss_pages: u64,
@@ -94,14 +100,15 @@ impl<'a> StatLine<'a> {
         let mut fields = tail.split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
         let parent_pid = fields.next()?.parse().ok()?;
-        // Numbered as in proc(5), where the state is field 3: user time is 14, threads 20, start 22, memory 24.
-        let user: u64 = fields.nth(14 - 5)?.parse().ok()?;
+        // Numbered as in proc(5), where the state is field 3: flags are 9, user time is 14, threads 20, start 22, memory 24.
+        let flags = fields.nth(9 - 5)?.parse().ok()?;
+        let user: u64 = fields.nth(14 - 10)?.parse().ok()?;
         let system: u64 = fields.next()?.parse().ok()?;
         let threads = fields.nth(20 - 16)?.parse().ok()?;
         let start_ticks = fields.nth(22 - 21)?.parse().ok()?;
         let rss_pages = fields.nth(24 - 23)?.parse().ok()?;
         let cpu_ticks = user.saturating_add(system);
-        Some(Self { name, state, parent_pid, start_ticks, cpu_ticks, threads, rss_pages })
+        Some(Self { name, state, parent_pid, start_ticks, flags, cpu_ticks, threads, rss_pages })
     }
 
     fn stat(&self, pid: i32) -> Stat {
@@ -114,6 +121,8 @@ impl<'a> StatLine<'a> {
             threads: self.threads,
             state: self.state,
             is_zombie: matches!(self.state, 'Z' | 'X'),
+            // The first thread alone may end before the others.
+            is_ending: self.flags & PF_EXITING != 0 && self.threads <= 1,
         }
     }
 }
@@ -128,7 +137,7 @@ mod tests {
         let stat = Stat::of_self().expect("own /proc entry");
         assert!(stat.rss_bytes > 100_000);
         assert!(stat.threads >= 1);
-        assert!(stat.state.is_ascii_uppercase());
+        assert!(stat.state.is_ascii_uppercase() && !stat.is_ending);
         assert_eq!(Stat::again(stat.identity).map(|s| s.identity), Some(stat.identity));
         let other = Identity { start_ticks: stat.identity.start_ticks + 1, ..stat.identity };
         assert_eq!(Stat::again(other), None, "a reused number is another process");
@@ -160,6 +169,9 @@ mod tests {
         let line = StatLine::parse(text).expect("a whole line");
         assert_eq!((line.name, line.state, line.parent_pid), ("a) Z 9 (b", 'S', 5));
         assert_eq!((line.cpu_ticks, line.threads, line.start_ticks, line.rss_pages), (7, 2, 99, 6));
+        assert!(!line.stat(7).is_ending, "a first thread that has ended is not the process");
+        let alone = StatLine { flags: 0x40_0004, threads: 1, ..line };
+        assert!(alone.stat(7).is_ending);
         let huge = "7 (a) S 5 7 7 0 -1 0 0 0 0 0 99999999999999999999 4 0 0 20 0 2 0 99 1000 6";
         assert_eq!(StatLine::parse(huge), None);
     }

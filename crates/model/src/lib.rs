@@ -1,5 +1,5 @@
 //! Model: what a watched process holds, and its bounded history.
-//! In: [`Reading`]s of the heap, [`ResourceReading`]s of everything else. Out: questions that detectors ask.
+//! In: [`Reading`]s of the heap, [`ResourceReading`]s of everything else, [`MemoryReading`]s of where it all lies. Out: questions that detectors ask.
 //!
 //! Constraints: pure and deterministic (no I/O, no clock: time is what the readings say), and bounded: a run
 //! of a month costs what a run of an hour costs.
@@ -8,6 +8,7 @@
 mod ended;
 mod history;
 mod holding;
+mod memory;
 mod process;
 mod reading;
 mod resources;
@@ -20,6 +21,7 @@ pub use memguard_segment::{Class, Family};
 pub use ended::{ENDED_BUCKETS, EndedLives};
 pub use history::{HISTORY_POINTS, History, Point};
 pub use holding::{Condition, Holding, HoldingTotals, Origin, ResourceReading};
+pub use memory::{Memory, MemoryPart, MemoryParts, MemoryPoint, MemoryReading};
 pub use process::{Losses, ProcessModel, ProcessPoint, SITES_MAX};
 pub use reading::{LIFETIME_BUCKETS, LifetimeHistogram, LiveSample, Reading, SiteId, StackId, StackTotals};
 pub use resources::{Place, ResourcePoint, ResourceSite, Resources};

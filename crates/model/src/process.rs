@@ -3,6 +3,7 @@
 
 use crate::history::{History, Point};
 use crate::holding::ResourceReading;
+use crate::memory::{Memory, MemoryReading};
 use crate::reading::{LiveSample, Reading, SiteId, StackId};
 use crate::resources::Resources;
 use crate::site::{Site, SiteTotals};
@@ -80,6 +81,7 @@ pub struct ProcessModel {
     history: History<ProcessPoint>,
     intervals: History<IntervalPoint>,
     resources: Resources,
+    memory: Memory,
     losses: Losses,
 }
 
@@ -103,13 +105,16 @@ impl ProcessModel {
         if let Some(live) = &reading.live {
             self.absorb_live(live, site_of);
         }
-        let sum = |part: fn(&SiteTotals) -> f64| self.sites.values().map(|site| part(site.totals())).sum();
+        let sum =
+            |part: fn(&SiteTotals) -> f64| self.sites.values().map(|site| part(site.totals())).sum::<f64>();
+        let (born_bytes, died_bytes) = (sum(|totals| totals.born_bytes), sum(|totals| totals.died_bytes));
+        self.memory.note(born_bytes, died_bytes);
         self.history.push(ProcessPoint {
             at_ns: self.now_ns,
             rss_bytes: self.rss_bytes,
             cpu_ns: self.cpu_ns,
-            born_bytes: sum(|totals| totals.born_bytes),
-            died_bytes: sum(|totals| totals.died_bytes),
+            born_bytes,
+            died_bytes,
         });
     }
 
@@ -145,6 +150,17 @@ impl ProcessModel {
     pub fn absorb_resources(&mut self, reading: &ResourceReading, site_of: &dyn Fn(StackId) -> SiteId) {
         self.now_ns = self.now_ns.max(reading.at_ns);
         self.resources.absorb(reading, site_of);
+    }
+
+    /// Takes in one deep look at where resident memory lies; call it after [`ProcessModel::absorb`] of the same look.
+    pub fn absorb_memory(&mut self, reading: &MemoryReading) {
+        self.now_ns = self.now_ns.max(reading.at_ns);
+        self.memory.absorb(reading);
+    }
+
+    /// Where resident memory lies.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// What the process holds beside memory.

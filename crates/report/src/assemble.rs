@@ -1,6 +1,8 @@
 //! Report: from facts to the document.
 //! In: [`ReportInput`]. Out: [`Report`], its findings in order of what they cost. Pure.
 
+use std::collections::BTreeMap;
+
 use memguard_detect::Kind;
 use memguard_patterns::{Library, Recognised};
 use memguard_symbolize as symbolize;
@@ -12,9 +14,9 @@ use crate::document::{
 };
 use crate::forecast::{Draft, Outlook};
 use crate::identity::{finding_id, stamp};
-use crate::input::{FindingInput, MemoryInput, OverheadInput, ProcessInput, ReportInput};
+use crate::input::{FindingInput, OverheadInput, ProcessInput, ReportInput};
 use crate::keyed::goes_into_a_keyed_store;
-use crate::location::location;
+use crate::location::{base_name, location};
 use crate::units::{BYTES_PER_MB, HOURS_PER_MONTH, MB_PER_GB, rounded};
 
 /// Makes the document, in which findings that `library` knows have a name. A leak that several processes have at one place
@@ -23,18 +25,17 @@ pub fn assemble(input: &ReportInput, library: &Library) -> Report {
     let findings: Vec<Draft> = input.findings.iter().map(|finding| draft(input, finding, library)).collect();
     let outlook = Outlook::of(input, &findings);
     let findings = together(outlook.applied_to(findings, input));
+    let processes: Vec<Process> =
+        (0..).zip(&input.processes).map(|(at, source)| process(source, outlook.of_process(at))).collect();
     Report {
         schema: SCHEMA.to_owned(),
         created_at: rounded(input.created_at, 3),
         stamp: stamp(&findings),
         total_estimated_cost_usd_per_month: total_cost(&findings),
         session: input.session.clone(),
-        processes: (0..)
-            .zip(&input.processes)
-            .map(|(at, source)| process(source, outlook.of_process(at)))
-            .collect(),
+        memory: memory_of(&processes),
+        processes,
         overhead: overhead(&input.overhead),
-        memory: memory(&input.memory),
         total_estimated_cost_usd_next_30_days: total_cost_next_30_days(&findings),
         suppressed: Suppressed::default(),
         withdrawn: Vec::new(),
@@ -134,9 +135,19 @@ fn finding(input: &ReportInput, source: &FindingInput, library: &Library) -> Rep
     let size_mb = finding.size_bytes / BYTES_PER_MB;
     let confidence = rounded(finding.confidence.clamp(0.0, 1.0), 4);
     let cost = size_mb / MB_PER_GB * confidence * input.usd_per_gb_hour * HOURS_PER_MONTH;
+    let whole = whole_process(finding, process);
+    let location = match &whole {
+        Some(program) if stack.is_empty() => program.function.clone(),
+        _ => location(stack, place),
+    };
     ReportFinding {
-        id: finding_id(&word(&identity.pattern()), &word(&identity), library_name, &stack[inside(known)..]),
-        location: location(stack, place),
+        id: finding_id(
+            &word(&identity.pattern()),
+            &word(&identity),
+            library_name,
+            whole.as_ref().map_or(&stack[inside(known)..], std::slice::from_ref),
+        ),
+        location,
         size_mb: rounded(size_mb, 3),
         size_mb_interval: [
             rounded(finding.size_bytes_interval.0 / BYTES_PER_MB, 3),
@@ -179,6 +190,22 @@ fn kind(kind: Kind, stack: &[symbolize::Frame]) -> Kind {
         Kind::CacheUnbounded if !goes_into_a_keyed_store(stack) => Kind::HeapGrowth,
         kind => kind,
     }
+}
+
+/// What is the same for the whole process is named by its program: which place has most to do with it may change.
+fn whole_process(
+    finding: &memguard_detect::Finding,
+    process: Option<&ProcessInput>,
+) -> Option<symbolize::Frame> {
+    let program = base_name(&process?.exe).to_owned();
+    (finding.pattern == memguard_detect::Pattern::Fragmentation).then(|| symbolize::Frame {
+        function: program.clone(),
+        file: None,
+        line: None,
+        module: program,
+        address: 0,
+        inlined: false,
+    })
 }
 
 /// The word that stands for an enum's variant in reports.
@@ -261,6 +288,7 @@ fn process(source: &ProcessInput, forecast: &[Forecast]) -> Process {
             peak: mb(source.rss_peak_bytes),
             last: mb(source.rss_last_bytes),
         },
+        memory: memory(source),
         descriptors: Counted {
             peak: source.descriptors_peak,
             last: source.descriptors_last,
@@ -288,12 +316,29 @@ fn overhead(source: &OverheadInput) -> Overhead {
     }
 }
 
-fn memory(source: &MemoryInput) -> Memory {
-    let mut explained: Vec<Explained> = source
-        .explained
-        .iter()
-        .map(|part| Explained { what: part.what.clone(), mb: rounded(part.bytes / BYTES_PER_MB, 3) })
-        .collect();
+fn memory(source: &ProcessInput) -> Memory {
+    let grown = source.rss_last_bytes as f64 - source.rss_start_bytes as f64;
+    let parts = source.memory.iter().map(|part| (part.what.as_str(), part.bytes / BYTES_PER_MB));
+    sum(grown / BYTES_PER_MB, parts)
+}
+
+/// Where the growth of these processes together went.
+pub(crate) fn memory_of(processes: &[Process]) -> Memory {
+    let parts = processes.iter().flat_map(|process| &process.memory.explained);
+    sum(
+        processes.iter().map(|process| process.memory.growth_mb).sum(),
+        parts.map(|part| (part.what.as_str(), part.mb)),
+    )
+}
+
+/// Parts of the same name are one.
+pub(crate) fn sum<'a>(growth_mb: f64, parts: impl Iterator<Item = (&'a str, f64)>) -> Memory {
+    let mut by_name: BTreeMap<&str, f64> = BTreeMap::new();
+    for (what, mb) in parts {
+        *by_name.entry(what).or_default() += mb;
+    }
+    let part = |(what, mb): (&str, f64)| Explained { what: what.to_owned(), mb: rounded(mb, 3) };
+    let mut explained: Vec<Explained> = by_name.into_iter().map(part).collect();
     explained.sort_by(|left, right| right.mb.total_cmp(&left.mb).then_with(|| left.what.cmp(&right.what)));
-    Memory { growth_mb: rounded(source.growth_bytes / BYTES_PER_MB, 3), explained }
+    Memory { growth_mb: rounded(growth_mb, 3), explained }
 }

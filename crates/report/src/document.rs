@@ -28,7 +28,7 @@ pub struct Report {
     pub processes: Vec<Process>,
     /// What watching cost.
     pub overhead: Overhead,
-    /// Where memory went.
+    /// Where the growth of all processes together went.
     pub memory: Memory,
     /// The findings, the costliest first.
     pub findings: Vec<ReportFinding>,
@@ -92,6 +92,9 @@ pub struct Process {
     pub ended_at: Option<f64>,
     /// Resident memory.
     pub rss_mb: RssMb,
+    /// Where its growth went.
+    #[serde(default)]
+    pub memory: Memory,
     /// Open descriptors.
     #[serde(default)]
     pub descriptors: Counted,
@@ -215,9 +218,9 @@ pub struct Overhead {
 /// Growth of resident memory, decomposed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
-    /// Growth of all processes since they were first watched, in MiB.
+    /// Growth since it was first watched, in MiB.
     pub growth_mb: f64,
-    /// Its parts, largest first.
+    /// Its parts, largest first; together they are the growth.
     pub explained: Vec<Explained>,
 }
 

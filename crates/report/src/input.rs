@@ -25,8 +25,6 @@ pub struct ReportInput {
     pub processes: Vec<ProcessInput>,
     /// What watching cost.
     pub overhead: OverheadInput,
-    /// Where memory went.
-    pub memory: MemoryInput,
     /// The findings in any order.
     pub findings: Vec<FindingInput>,
 }
@@ -57,6 +55,8 @@ pub struct ProcessInput {
     pub rss_peak_bytes: u64,
     /// Last resident bytes seen.
     pub rss_last_bytes: u64,
+    /// Parts of the growth of resident memory in any order; together they are the growth.
+    pub memory: Vec<ExplainedInput>,
     /// Highest number of open descriptors seen.
     pub descriptors_peak: u64,
     /// Last number of open descriptors seen.
@@ -141,15 +141,6 @@ pub struct OverheadInput {
     pub resource_hook_cpu_percent: Option<f64>,
     /// Share of CPU time for which sampling is thinned, in percent; `None`: it never is.
     pub budget_percent: Option<f64>,
-}
-
-/// Growth of resident memory, decomposed.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct MemoryInput {
-    /// Growth of all processes, in bytes.
-    pub growth_bytes: f64,
-    /// Its parts in any order.
-    pub explained: Vec<ExplainedInput>,
 }
 
 /// One part of the growth.

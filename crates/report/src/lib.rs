@@ -43,8 +43,8 @@ pub use document::{
 pub use filter::{filter, fresh};
 pub use identity::{finding_id, stamp};
 pub use input::{
-    ExplainedInput, FindingInput, LimitInput, LimitKind, MemoryInput, OverheadInput, ProcessInput,
-    ReportInput, SessionInput, USD_PER_GB_HOUR_DEFAULT,
+    ExplainedInput, FindingInput, LimitInput, LimitKind, OverheadInput, ProcessInput, ReportInput,
+    SessionInput, USD_PER_GB_HOUR_DEFAULT,
 };
 pub use json::render_json;
 pub use location::location;

@@ -4,7 +4,7 @@
 //! The newer collector knows the past by the tables alone. What the earlier one said of processes that have ended stands;
 //! of processes that live it stands until the newer has watched for long enough to judge by itself.
 
-use crate::assemble::{by_weight, total_cost, total_cost_next_30_days};
+use crate::assemble::{by_weight, memory_of, sum, total_cost, total_cost_next_30_days};
 use crate::document::{Fate, Process, Report, ReportFinding, Suppressed};
 use crate::identity::stamp;
 
@@ -22,6 +22,7 @@ pub fn merge(earlier: &Report, mut now: Report, judges: bool) -> Report {
         }
     }
     processes.append(&mut now.processes);
+    now.memory = memory_of(&processes);
     now.processes = processes;
     let lives = |finding: &ReportFinding| {
         let mut processes = now.processes.iter().filter(|process| finding.processes.contains(&process.pid));
@@ -60,6 +61,12 @@ fn is_same(a: &Process, b: &Process) -> bool {
 
 /// What was seen of a process before.
 fn adopt(newer: &mut Process, earlier: &Process) {
+    // The newer collector's growth began where the earlier one's ended.
+    let parts = earlier.memory.explained.iter().chain(&newer.memory.explained);
+    newer.memory = sum(
+        earlier.memory.growth_mb + newer.memory.growth_mb,
+        parts.map(|part| (part.what.as_str(), part.mb)),
+    );
     newer.rss_mb.start = earlier.rss_mb.start;
     newer.rss_mb.peak = newer.rss_mb.peak.max(earlier.rss_mb.peak);
     if newer.rss_mb.last == 0.0 {

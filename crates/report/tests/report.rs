@@ -9,10 +9,9 @@ use memguard_detect::{Evidence, Finding, Kind, Pattern};
 use memguard_model::{SiteId, StackId};
 use memguard_patterns::Library;
 use memguard_report::{
-    Exit, ExplainedInput, Fate, FindingInput, LimitInput, LimitKind, MemoryInput, OverheadInput,
-    ProcessInput, ReadError, Report, ReportInput, SessionInput, StackCounts, SummaryOptions, TextOptions,
-    Thresholds, USD_PER_GB_HOUR_DEFAULT, assemble, filter, merge, read_report, render_json, render_summary,
-    render_text,
+    Exit, ExplainedInput, Fate, FindingInput, LimitInput, LimitKind, OverheadInput, ProcessInput, ReadError,
+    Report, ReportInput, SessionInput, StackCounts, SummaryOptions, TextOptions, Thresholds,
+    USD_PER_GB_HOUR_DEFAULT, assemble, filter, merge, read_report, render_json, render_summary, render_text,
 };
 use memguard_symbolize::Frame;
 
@@ -143,6 +142,11 @@ fn service() -> ReportInput {
                 rss_start_bytes: 20 << 20,
                 rss_peak_bytes: 440 << 20,
                 rss_last_bytes: 432 << 20,
+                memory: vec![
+                    ExplainedInput { what: "allocator-held free memory".to_owned(), bytes: 20.0 * MIB },
+                    ExplainedInput { what: "heap".to_owned(), bytes: 380.0 * MIB },
+                    ExplainedInput { what: "unexplained".to_owned(), bytes: 12.0 * MIB },
+                ],
                 descriptors_peak: 131,
                 descriptors_last: 131,
                 descriptors_limit: Some(1024),
@@ -168,6 +172,10 @@ fn service() -> ReportInput {
                 rss_start_bytes: 1 << 20,
                 rss_peak_bytes: 3 << 20,
                 rss_last_bytes: 3 << 20,
+                memory: vec![
+                    ExplainedInput { what: "heap".to_owned(), bytes: 1.75 * MIB },
+                    ExplainedInput { what: "program and libraries".to_owned(), bytes: 0.25 * MIB },
+                ],
                 fate: Fate::Ended,
                 exit: Some(Exit { code: Some(0), signal: None }),
                 ..ProcessInput::default()
@@ -182,14 +190,6 @@ fn service() -> ReportInput {
             sample_bytes_base: 524_288,
             resource_hook_cpu_percent: Some(0.02),
             budget_percent: Some(1.0),
-        },
-        memory: MemoryInput {
-            growth_bytes: 412.0 * MIB,
-            explained: vec![
-                ExplainedInput { what: "allocator-held free memory".to_owned(), bytes: 20.0 * MIB },
-                ExplainedInput { what: "heap".to_owned(), bytes: 380.0 * MIB },
-                ExplainedInput { what: "unexplained".to_owned(), bytes: 12.0 * MIB },
-            ],
         },
         findings: vec![
             FindingInput {
@@ -427,4 +427,27 @@ fn an_earlier_report_stands_until_the_next_collector_can_judge() {
         earlier.findings,
         "of the dead nothing new is learnt"
     );
+}
+
+/// Goal: what is the whole process's is named by its program, whether or not a place is named too, and other programs'
+/// is not the same. Method: two workers and another program, one worker with a stack.
+#[test]
+fn a_finding_about_a_process_is_named_by_its_program() {
+    let mut input = service();
+    let of = |stack: Vec<Frame>, process| FindingInput {
+        finding: Finding {
+            pattern: Pattern::Fragmentation,
+            kind: Kind::AllocatorFragmentation,
+            ..finding(40.0, 0.8, "held")
+        },
+        stack,
+        process,
+    };
+    input.processes.push(ProcessInput { pid: 4243, ..input.processes[0].clone() });
+    input.findings = vec![of(Vec::new(), 0), of(c_stack(), 2), of(Vec::new(), 1)];
+    let report = assemble(&input, &Library::default());
+    let mut places: Vec<_> =
+        report.findings.iter().map(|f| (f.location.as_str(), f.processes.len())).collect();
+    places.sort_unstable();
+    assert_eq!(places, [("server", 2), ("sh", 1)]);
 }

@@ -59,6 +59,10 @@ pub enum HeaderWord {
     LastEventNs,
     /// Time spent in booking resources, in ns; estimated from a part of them.
     ResourceHookNs,
+    /// First address of the interposer's private memory in the process.
+    OwnMemory,
+    /// Its length in bytes.
+    OwnMemoryBytes,
 }
 
 /// The words that hold the capacities, in the order of [`Capacities::as_array`].

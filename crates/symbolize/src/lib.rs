@@ -35,5 +35,5 @@ pub use demangle::{NAME_BYTES_MAX, demangle, without_suffix};
 pub use exports::{exports, interpreter};
 pub use frame::{Frame, ModuleRef};
 pub use options::SymbolizerOptions;
-pub use role::{FrameRole, location_index, role};
+pub use role::{FrameRole, is_allocator_module, location_index, role};
 pub use symbolizer::{Symbolizer, SymbolizerStats};

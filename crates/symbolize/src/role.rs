@@ -52,6 +52,11 @@ fn is_runtime_file(file: &str) -> bool {
     RUNTIME_FILES.iter().any(|part| file.contains(part))
 }
 
+/// Whether this file's name is that of an allocator which takes the place of the C library's.
+pub fn is_allocator_module(name: &str) -> bool {
+    matches_any(name, ALLOCATOR_MODULES) && !name.starts_with("libmemguard")
+}
+
 fn is_allocator(function: &str) -> bool {
     // `Shape::operator new` is a class's own allocator; its caller is of interest.
     let last = function.rfind("operator ").map_or(function, |at| &function[at..]);

@@ -42,7 +42,7 @@ pub const KEYS: &[Key] = &[
         },
         default: "100",
         aggressive: "1",
-        help: "Growth of resident memory that triggers deep analysis (checked, but without effect in this version)",
+        help: "Growth of resident memory, since the last look at where it lies, that triggers the next one at once; smaller changes are looked at every few seconds, at no more than 1 % of a processor",
     },
     Key {
         name: "poll_interval_s",

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use memguard_inspect::Stat;
-use memguard_report::{ExplainedInput, FindingInput, MemoryInput, OverheadInput, ReportInput, SessionInput};
+use memguard_report::{FindingInput, OverheadInput, ReportInput, SessionInput};
 
 use super::Watch;
 use super::process::{Costs, Watched};
@@ -41,7 +41,6 @@ impl Watch {
             session,
             processes,
             overhead: self.overhead(),
-            memory: self.memory(),
             findings,
         }
     }
@@ -90,20 +89,5 @@ impl Watch {
             None if active().next().is_none() => self.sample_bytes.max(1),
             None => 0,
         }
-    }
-
-    /// Growth of resident memory and the part of it that the heap accounts for. A negative rest means that the heap
-    /// grew into memory that was resident before.
-    fn memory(&self) -> MemoryInput {
-        let growth = |p: &Watched| p.facts().rss_last_bytes as f64 - p.facts().rss_start_bytes as f64;
-        let heap = |p: &Watched| p.costs().heap_last_bytes - p.costs().heap_start_bytes;
-        let growth_bytes: f64 = self.processes.iter().map(growth).sum();
-        let heap_bytes: f64 = self.processes.iter().map(heap).sum();
-        let part = |what: &str, bytes| ExplainedInput { what: what.to_owned(), bytes };
-        let mut explained = vec![part("unexplained", growth_bytes - heap_bytes)];
-        if self.sample_bytes_last() != 0 {
-            explained.push(part("heap", heap_bytes));
-        }
-        MemoryInput { growth_bytes, explained }
     }
 }

@@ -21,7 +21,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use memguard_collect::{Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
+use memguard_collect::{DeepLook, Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
 use memguard_detect::{DetectConfig, Verdicts};
 use memguard_patterns::Library;
 use memguard_segment::Capacities;
@@ -31,7 +31,7 @@ use crate::config::{Pattern, PatternSet, Settings};
 use crate::spawn::ProgramExit;
 use governor::Governor;
 use outside::Outside;
-use process::{Costs, Watched};
+use process::{Costs, Readers, Watched};
 use recorder::RecordingPlan;
 use sites::Sites;
 use tracer::{TracePace, Tracer};
@@ -77,6 +77,7 @@ pub struct Watch {
     patterns: PatternSet,
     overhead_budget: Option<f64>,
     sample_bytes: u64,
+    threshold_bytes: u64,
     usd_per_gb_hour: f64,
     share: u32,
     looked: Option<Instant>,
@@ -127,6 +128,7 @@ impl Watch {
             patterns: settings.patterns,
             overhead_budget: settings.overhead_budget,
             sample_bytes: settings.sample_bytes,
+            threshold_bytes: settings.threshold_bytes,
             usd_per_gb_hour: settings.usd_per_gb_hour,
             share: if settings.aggressive { AUDIT_SHARE } else { GUARD_SHARE },
             looked: None,
@@ -174,8 +176,7 @@ impl Watch {
         let started_ns = memguard_inspect::thread_cpu_ns();
         self.unopened.extend(self.files.new_segments().into_iter().map(|path| (path, 0)));
         for (path, tries) in std::mem::take(&mut self.unopened) {
-            let resources = ResourceReader::new(self.pace, self.redaction);
-            match Watched::open(&path, self.verdicts(), self.governor(), self.tracer(), resources) {
+            match Watched::open(&path, self.verdicts(), self.governor(), self.tracer(), self.readers()) {
                 Ok(process) => self.processes.push(process.recorded(self.recording.clone())),
                 // Its process is just making it, or was killed while it did.
                 Err(_) if tries < OPEN_TRIES_MAX && !is_last => self.unopened.push((path, tries + 1)),
@@ -215,8 +216,7 @@ impl Watch {
         let alive = self.processes.iter().filter(|process| process.is_active() && !process.is_over());
         let hooked: BTreeSet<i32> = alive.map(|process| process.pid() as i32).collect();
         for reader in self.outside.fresh(&hooked) {
-            let resources = ResourceReader::new(self.pace, self.redaction);
-            let process = Watched::observe(reader, self.verdicts(), resources);
+            let process = Watched::observe(reader, self.verdicts(), self.readers());
             self.processes.push(process.recorded(self.recording.clone()));
         }
     }
@@ -225,6 +225,14 @@ impl Watch {
     fn verdicts(&self) -> Verdicts {
         let is_on = |name: &str| Pattern::named(name).is_some_and(|pattern| self.patterns.contains(pattern));
         Verdicts::chosen(self.config, &is_on)
+    }
+
+    /// What reads the kernel's view of one process.
+    fn readers(&self) -> Readers {
+        Readers {
+            resources: ResourceReader::new(self.pace, self.redaction),
+            deep: DeepLook::new(self.pace, self.threshold_bytes),
+        }
     }
 
     /// Where everything is recorded there is nothing to govern.

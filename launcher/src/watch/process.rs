@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use memguard_collect::{Kernel, OpenError, ProcessReader, ResourceReader};
+use memguard_collect::{DeepLook, Kernel, OpenError, ProcessReader, ResourceReader};
 use memguard_detect::{DetectConfig, Finding, Pattern, Verdicts};
 use memguard_inspect::{Identity, Stat, monotonic_ns, processor_wait_ns};
-use memguard_model::{ProcessModel, Reading, StackId};
-use memguard_report::{Exit, Fate, ProcessInput, StackCounts};
-use memguard_symbolize::ModuleRef;
+use memguard_model::{MemoryPart, ProcessModel, Reading, StackId};
+use memguard_report::{Exit, ExplainedInput, Fate, ProcessInput, StackCounts};
+use memguard_symbolize::{ModuleRef, is_allocator_module};
 
 use super::facts::unix_time_s;
 use super::governor::{Governor, Look};
@@ -43,6 +43,7 @@ pub struct Watched {
     reader: Option<ProcessReader>,
     model: ProcessModel,
     resources: ResourceReader,
+    deep: DeepLook,
     verdicts: Verdicts,
     findings: Vec<Finding>,
     sites: ProcessSites,
@@ -62,6 +63,14 @@ pub struct Watched {
     shown: Shown,
     recorder: Recorder,
     limits_read_ns: Option<u64>,
+}
+
+/// What reads the kernel's view of one process.
+pub struct Readers {
+    /// What it holds beside memory.
+    pub resources: ResourceReader,
+    /// Where its memory lies.
+    pub deep: DeepLook,
 }
 
 /// What watching the process costs, and how its heap grew.
@@ -103,23 +112,19 @@ impl Watched {
         verdicts: Verdicts,
         governor: Option<Governor>,
         tracer: Tracer,
-        resources: ResourceReader,
+        readers: Readers,
     ) -> Result<Self, OpenError> {
         let reader = ProcessReader::open(path)?;
         let tracer = Some(tracer);
-        Ok(Self {
-            path: Some(path.to_owned()),
-            governor,
-            tracer,
-            ..Self::observe(reader, verdicts, resources)
-        })
+        Ok(Self { path: Some(path.to_owned()), governor, tracer, ..Self::observe(reader, verdicts, readers) })
     }
 
     /// A process without hooks.
-    pub fn observe(reader: ProcessReader, verdicts: Verdicts, resources: ResourceReader) -> Self {
+    pub fn observe(reader: ProcessReader, verdicts: Verdicts, readers: Readers) -> Self {
         let observed = reader.is_outside();
         Self {
-            resources,
+            resources: readers.resources,
+            deep: readers.deep,
             path: None,
             reader: Some(reader),
             model: ProcessModel::new(),
@@ -220,7 +225,7 @@ impl Watched {
         let Some(reader) = &mut self.reader else { return };
         let is_over = stat.is_none();
         let mut reading = reader.read(monotonic_ns(), is_over);
-        reading.rss_bytes = stat.map(|stat| stat.rss_bytes);
+        reading.rss_bytes = stat.filter(|stat| !stat.is_ending).map(|stat| stat.rss_bytes);
         let stacks = reading.totals.iter().map(|totals| totals.stack);
         self.sites.learn(stacks.chain(reading.live.iter().flatten().map(|s| s.stack)), reader, sites);
         if let Some(stat) = stat {
@@ -249,7 +254,9 @@ impl Watched {
             self.replay(&reading, sites);
         }
         self.absorb(&reading, sites);
+        self.costs.heap_last_bytes = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
         if let (Some(stat), Some(kernel)) = (stat, kernel) {
+            self.look_at_memory(&stat);
             self.look_at_resources(sites, kernel, &stat);
         }
         self.judge(sites);
@@ -262,7 +269,7 @@ impl Watched {
         if let Some(stat) = stat {
             self.look_at_limits(&stat, reading.at_ns);
         }
-        self.costs.heap_last_bytes = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
+        self.facts.memory = self.growth();
         if !self.known {
             self.costs.heap_start_bytes = self.costs.heap_last_bytes;
             self.known = true;
@@ -314,6 +321,23 @@ impl Watched {
         if let Some(reader) = &self.reader {
             self.recorder.look(&self.findings, reader, &mut self.sites, sites);
         }
+    }
+
+    /// Where its memory lies, if it is time to ask.
+    fn look_at_memory(&mut self, stat: &Stat) {
+        let Some(reader) = &self.reader else { return };
+        if stat.is_ending {
+            return;
+        }
+        let read = self.deep.look(reader, stat, self.costs.heap_last_bytes, &is_allocator_module);
+        let Some(reading) = read else { return };
+        // The cheap count was read a moment before; growth and its parts are to be of one moment.
+        if self.model.memory().history().points().is_empty() {
+            self.facts.rss_start_bytes = reading.rss_bytes;
+        }
+        self.facts.rss_last_bytes = reading.rss_bytes;
+        self.facts.rss_peak_bytes = self.facts.rss_peak_bytes.max(reading.rss_bytes);
+        self.model.absorb_memory(&reading);
     }
 
     /// What it holds beside memory. One that has ended holds nothing: the kernel has taken it all back.
@@ -384,6 +408,20 @@ impl Watched {
         self.costs.memory_bytes = reader.resident_bytes();
     }
 
+    /// Parts of the growth of resident memory, as of the last deep look; where none could be made, the heap alone.
+    fn growth(&self) -> Vec<ExplainedInput> {
+        let grown = self.facts.rss_last_bytes as f64 - self.facts.rss_start_bytes as f64;
+        let mut parts = self.model.memory().growth().unwrap_or_default();
+        if self.model.memory().history().points().is_empty() {
+            let heap = self.costs.heap_last_bytes - self.costs.heap_start_bytes;
+            parts.add(MemoryPart::Heap, if self.known && !self.facts.observed { heap } else { 0.0 });
+            parts.add(MemoryPart::Unexplained, grown - parts.sum());
+        } else {
+            parts.add(MemoryPart::Later, grown - parts.sum());
+        }
+        parts.iter().map(|(part, bytes)| ExplainedInput { what: part.word().to_owned(), bytes }).collect()
+    }
+
     /// Keeps what the report needs and gives the segment back.
     fn retire(&mut self) {
         self.refresh();
@@ -402,6 +440,7 @@ impl Watched {
         self.model = ProcessModel::new();
         self.verdicts = Verdicts::with_detectors(DetectConfig::default(), Vec::new());
         self.resources.forget();
+        self.deep.forget();
         self.sites = ProcessSites::default();
         self.governor = None;
         self.tracer = None;
@@ -481,6 +520,9 @@ fn exit_of_status(status: u32) -> Exit {
 }
 
 fn account(facts: &mut ProcessInput, stat: &Stat) {
+    if stat.is_ending {
+        return;
+    }
     if facts.rss_start_bytes == 0 {
         facts.rss_start_bytes = stat.rss_bytes;
     }

@@ -2,19 +2,30 @@
 //! In: the document. Out: the last lines of the page.
 
 use super::{PLAIN, QUIET, STRONG};
-use crate::document::{Overhead, Report};
+use crate::document::{Explained, Overhead, Report};
 use crate::paragraph::Page;
 use crate::units::{BYTES_PER_MB, number, size};
 
+/// Growth below this is not worth a table, in MiB.
+const GROWTH_MB_MIN: f64 = 1.0;
+/// Parts are listed from this share of the growth on.
+const PART_SHARE_MIN: f64 = 0.01;
+
 pub fn render(page: &mut Page, report: &Report) {
     let memory = &report.memory;
-    if memory.growth_mb.abs() > 0.0 || !memory.explained.is_empty() {
+    let growth_mb = memory.growth_mb.abs();
+    if growth_mb > 0.0 {
         let change = if memory.growth_mb < 0.0 { "shrank" } else { "grew" };
-        let title = format!("Resident memory {change} by {}", size(memory.growth_mb.abs()));
-        page.line(&[(STRONG, &title)]);
-        for part in &memory.explained {
+        let title = format!("resident memory {change} by {}", size(growth_mb));
+        page.line(&[(STRONG, "Where the memory went"), (PLAIN, &format!(": {title}"))]);
+    }
+    if growth_mb >= GROWTH_MB_MIN {
+        let is_listed = |part: &&Explained| part.mb.abs() >= PART_SHARE_MIN * growth_mb;
+        for part in memory.explained.iter().filter(is_listed) {
             page.paragraph(&format!("{:>9}  ", size(part.mb)), QUIET, PLAIN, &part.what);
         }
+    }
+    if growth_mb > 0.0 {
         page.gap();
     }
     page.paragraph("Watching cost  ", STRONG, PLAIN, &overhead(&report.overhead));
