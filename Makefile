@@ -91,9 +91,11 @@ fuzz: ## Feed hostile segments to the collector
 bench: deps build ## Measure what MemGuard costs, against the plain program and a preload that only forwards
 	python3 scripts/bench.py
 
+SEEDS ?= 40
+
 .PHONY: simulate
-simulate: ## Judge programs in virtual time, 40 seeds each, and write the tables of docs/detection.md
-	cargo run $(LOCKED) --release -p memguard-simulate -- table --seeds 40 --update-docs docs/detection.md
+simulate: ## Judge programs in virtual time, SEEDS=40 each, and write the tables of docs/detection.md
+	cargo run $(LOCKED) --release -p memguard-simulate -- table --seeds $(SEEDS) --update-docs docs/detection.md
 
 .PHONY: soak
 soak: deps build ## Watch healthy services under load, ten minutes each: nothing may be found

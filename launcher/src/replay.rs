@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use memguard_recording::{End, Replay};
+use memguard_recording::{End, RecordingError, Replay};
 use serde_json::{Value, json};
 
 use crate::args;
@@ -15,28 +15,40 @@ use crate::show;
 /// Judges each file.
 ///
 /// # Errors
-/// If one cannot be read, is no recording, or is damaged; those before it are shown.
+/// If one cannot be read, is no recording, or is damaged; what could be judged is shown, of that one and those before it.
 pub fn replay(asked: &args::Replay) -> Result<()> {
     let mut documents = Vec::new();
+    let mut judged = Ok(());
     for path in &asked.files {
-        let told = told(path).with_context(|| path.display().to_string())?;
-        if asked.json {
-            documents.push(told.document);
-        } else {
-            show::print(&told.text)?;
+        let context = || path.display().to_string();
+        match told(path) {
+            Ok(told) => {
+                if asked.json {
+                    documents.push(told.document);
+                } else {
+                    show::print(&told.text)?;
+                }
+                judged = told.damage.map_or(Ok(()), |damage| Err(damage).with_context(context));
+            }
+            Err(error) => judged = Err(error).with_context(context),
+        }
+        if judged.is_err() {
+            break;
         }
     }
-    if asked.json {
+    if asked.json && (judged.is_ok() || !documents.is_empty()) {
         let document = json!({ "schema": "memguard.replay/1", "recordings": documents });
         show::print(&(serde_json::to_string_pretty(&document)? + "\n"))?;
     }
-    Ok(())
+    judged
 }
 
 /// What there is to say of one recording.
 struct Told {
     text: String,
     document: Value,
+    /// What ended it before its end.
+    damage: Option<RecordingError>,
 }
 
 fn told(path: &Path) -> Result<Told> {
@@ -46,8 +58,13 @@ fn told(path: &Path) -> Result<Told> {
     let header = replay.header().clone();
     let mode = if header.aggressive { "aggressive" } else { "guard" };
     writeln!(text, "{}: process {}, {}, {mode}", path.display(), header.pid, printable(&header.exe))?;
-    while let Some(seen) = replay.look()? {
-        for seen in seen {
+    let damage = loop {
+        let looked = match replay.look() {
+            Ok(Some(looked)) => looked,
+            Ok(None) => break None,
+            Err(damage) => break Some(damage),
+        };
+        for seen in looked {
             let (at_s, location) = (seen.at_ns as f64 / 1e9, replay.place(seen.site));
             let kind = json!(seen.kind);
             let what = if seen.is_withdrawn() { "withdrawn" } else { "shown" };
@@ -60,11 +77,12 @@ fn told(path: &Path) -> Result<Told> {
             )?;
             events.push(json!({ "at_s": at_s, "what": what, "kind": kind, "location": location, "confidence": seen.confidence }));
         }
-    }
+    };
     let end = match replay.end() {
         Some(End::Full) => "the recording was full",
         Some(End::CutOff) => "the recording breaks off",
-        Some(End::Process) | None => "the process ended",
+        Some(End::Process) => "the process ended",
+        None => "the recording is damaged from here on",
     };
     let end_s = replay.now_ns() as f64 / 1e9;
     writeln!(text, "  {end_s:>10.1} s  {end}")?;
@@ -94,7 +112,7 @@ fn told(path: &Path) -> Result<Told> {
         "ended_at_s": end_s, "is_complete": replay.end() == Some(End::Process), "events": events,
         "findings": replay.findings().iter().map(finding).collect::<Vec<_>>(),
     });
-    Ok(Told { text, document })
+    Ok(Told { text, document, damage })
 }
 
 /// Names come from a file that anybody may have made.
