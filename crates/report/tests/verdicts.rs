@@ -322,14 +322,14 @@ fn limits_are_reached_when_arithmetic_says_so() {
     for change in [
         |input: &mut ReportInput| input.processes[0].limits.clear(),
         |input: &mut ReportInput| {
-            input.findings.iter_mut().for_each(|f| {
+            for f in &mut input.findings {
                 (f.finding.growth_bytes_per_hour, f.finding.growth_per_hour) = (-1.0, 0.0);
-            })
+            }
         },
         |input: &mut ReportInput| {
-            input.findings.iter_mut().for_each(|f| {
+            for f in &mut input.findings {
                 (f.finding.growth_bytes_per_hour, f.finding.growth_per_hour) = (f64::NAN, 1e-4);
-            })
+            }
         },
     ] {
         let mut other = service.clone();
