@@ -12,7 +12,7 @@ use std::time::Duration;
 use memguard_collect::{DeepLook, Kernel, OpenError, ProcessReader, ResourceReader};
 use memguard_detect::{DetectConfig, Finding, Pattern, Verdicts};
 use memguard_inspect::{Identity, Stat, monotonic_ns, processor_wait_ns};
-use memguard_model::{MemoryPart, ProcessModel, Reading, StackId};
+use memguard_model::{MemoryPart, ProcessModel, Reading, ResourceReading, StackId};
 use memguard_report::{Exit, ExplainedInput, Fate, ProcessInput, StackCounts};
 use memguard_symbolize::{ModuleRef, is_allocator_module};
 
@@ -255,7 +255,7 @@ impl Watched {
         }
         self.absorb(&reading, sites);
         self.costs.heap_last_bytes = reading.totals.iter().map(|t| t.born_bytes - t.died_bytes).sum();
-        if let (Some(stat), Some(kernel)) = (stat, kernel) {
+        if let (Some(stat), Some(kernel)) = (stat.filter(|stat| !stat.is_ending), kernel) {
             self.look_at_memory(&stat);
             self.look_at_resources(sites, kernel, &stat);
         }
@@ -326,11 +326,8 @@ impl Watched {
     /// Where its memory lies, if it is time to ask.
     fn look_at_memory(&mut self, stat: &Stat) {
         let Some(reader) = &self.reader else { return };
-        if stat.is_ending {
-            return;
-        }
         let read = self.deep.look(reader, stat, self.costs.heap_last_bytes, &is_allocator_module);
-        let Some(reading) = read else { return };
+        let Some(reading) = read.filter(|_| is_whole(stat)) else { return };
         // The cheap count was read a moment before; growth and its parts are to be of one moment.
         if self.model.memory().history().points().is_empty() {
             self.facts.rss_start_bytes = reading.rss_bytes;
@@ -350,7 +347,8 @@ impl Watched {
         let own = &mut self.sites;
         let mut start_of = |address| own.function_at(address, reader, sites);
         let read = self.resources.read(reader, stat.identity.pid, stat.threads, kernel, &mut start_of);
-        let Some(reading) = read else { return };
+        let whole = |reading: &ResourceReading| reading.holdings.is_none() || is_whole(stat);
+        let Some(reading) = read.filter(whole) else { return };
         let stacks = reading.totals.iter().map(|totals| totals.stack);
         let held = reading.holdings.iter().flatten().map(|holding| holding.stack);
         self.sites.learn(stacks.chain(held).filter(|stack| stack.0 != 0), reader, sites);
@@ -517,6 +515,12 @@ fn exit_of(exit: ProgramExit) -> Exit {
 /// The same of a wait status.
 fn exit_of_status(status: u32) -> Exit {
     exit_of(ProgramExit::from(ExitStatus::from_raw(status.cast_signed())))
+}
+
+/// Whether the process still stood when what has just been read of it was read: what the kernel takes from one that ends, it
+/// has not given back.
+fn is_whole(stat: &Stat) -> bool {
+    Stat::again(stat.identity).is_some_and(|now| !now.is_ending)
 }
 
 fn account(facts: &mut ProcessInput, stat: &Stat) {
