@@ -48,12 +48,11 @@ pub fn learn(lesson: &Lesson<'_>) -> String {
     put("[[fingerprint]]");
     put(&format!("name = {}", quoted(lesson.name)));
     put(&format!("title = {}", quoted(lesson.title)));
-    match lesson.refines {
-        Some(base) => put(&format!("refines = {}", quoted(base))),
-        None => {
-            put(&format!("pattern = {}", quoted(lesson.pattern)));
-            put(&format!("kinds = [{}]", quoted(lesson.kind)));
-        }
+    if let Some(base) = lesson.refines {
+        put(&format!("refines = {}", quoted(base)));
+    } else {
+        put(&format!("pattern = {}", quoted(lesson.pattern)));
+        put(&format!("kinds = [{}]", quoted(lesson.kind)));
     }
     put(&list("frames", functions.iter().map(|function| generalised(function))));
     put(&format!("explanation = {}", quoted(lesson.explanation)));
