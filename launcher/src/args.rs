@@ -169,8 +169,8 @@ pub struct Patterns {
     #[arg(long)]
     pub json: bool,
     /// Folders with fingerprints of your own, with colons between [env: `MEMGUARD_PATTERNS_DIR`]
-    #[arg(long, value_name = "DIR")]
-    pub patterns_dir: Option<String>,
+    #[arg(long = "patterns-dir", value_name = "DIR")]
+    pub folders: Option<String>,
 }
 
 /// `memguard learn`.

@@ -21,7 +21,7 @@ const SCHEMA: &str = "memguard.patterns/1";
 /// # Errors
 /// If a folder or file is not taken, or there is no fingerprint of that name.
 pub fn patterns(asked: &args::Patterns) -> Result<()> {
-    let library = library(&settings(asked.patterns_dir.as_deref())?)?;
+    let library = library(&settings(asked.folders.as_deref())?)?;
     let Some(name) = &asked.name else {
         let all = library.all();
         return print(&if asked.json { json_text(&all) } else { list(&all) });
@@ -94,9 +94,8 @@ fn explained(fingerprint: &Fingerprint) -> String {
     for (name, text) in conditions(fingerprint) {
         field(&mut page, name, &text);
     }
-    match &fingerprint.refines {
-        Some(base) => field(&mut page, "refines", base),
-        None => {}
+    if let Some(base) = &fingerprint.refines {
+        field(&mut page, "refines", base);
     }
     let from =
         if fingerprint.is_own { fingerprint.file.display().to_string() } else { "built in".to_owned() };

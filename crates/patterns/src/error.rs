@@ -15,7 +15,7 @@ pub struct LoadError {
     /// The fingerprint's name, where it has one.
     pub name: Option<String>,
     /// What is wrong.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 struct At(Option<usize>);

@@ -90,7 +90,7 @@ pub fn parse(
         path: path.to_owned(),
         line: offset.map(|offset| line(text, offset)),
         name: name.map(str::to_owned),
-        problem,
+        problem: Box::new(problem),
     };
     let start = |error: &toml::de::Error| error.span().map(|span| span.start);
     let document = DeTable::parse(text)
@@ -114,8 +114,11 @@ pub fn parse(
     Ok(found)
 }
 
+/// An entry, and where it begins.
+type Entry<'a> = (usize, Spanned<DeValue<'a>>);
+
 /// The entries with their offsets; a file that holds anything else is not one of ours.
-fn entries(document: DeTable<'_>) -> Result<Vec<(usize, Spanned<DeValue<'_>>)>, (usize, Problem)> {
+fn entries(document: DeTable<'_>) -> Result<Vec<Entry<'_>>, (usize, Problem)> {
     let mut entries = Vec::new();
     for (key, value) in document {
         let offset = key.span().start;

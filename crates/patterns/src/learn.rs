@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use memguard_symbolize::Frame;
+use memguard_symbolize::{Frame, role};
 
 use crate::example::Example;
 use crate::generalise::generalised;
@@ -48,12 +48,11 @@ pub fn learn(lesson: &Lesson<'_>) -> String {
     put("[[fingerprint]]");
     put(&format!("name = {}", quoted(lesson.name)));
     put(&format!("title = {}", quoted(lesson.title)));
-    match lesson.refines {
-        Some(base) => put(&format!("refines = {}", quoted(base))),
-        None => {
-            put(&format!("pattern = {}", quoted(lesson.pattern)));
-            put(&format!("kinds = [{}]", quoted(lesson.kind)));
-        }
+    if let Some(base) = lesson.refines {
+        put(&format!("refines = {}", quoted(base)));
+    } else {
+        put(&format!("pattern = {}", quoted(lesson.pattern)));
+        put(&format!("kinds = [{}]", quoted(lesson.kind)));
     }
     put(&list("frames", functions.iter().map(|function| generalised(function))));
     put(&format!("explanation = {}", quoted(lesson.explanation)));
@@ -64,8 +63,14 @@ pub fn learn(lesson: &Lesson<'_>) -> String {
     if let Some(place) = functions.first() {
         put(&format!("location = {}", quoted(place)));
     }
-    put(&list("stack", lesson.stack.iter().map(Example::line)));
+    put(&list("stack", lesson.stack.iter().map(line)));
     text
+}
+
+/// A frame with its file only where that tells whose code it is: the file may be handed on, paths of machines need not.
+fn line(frame: &Frame) -> String {
+    let bare = Frame { file: None, line: None, ..frame.clone() };
+    Example::line(if role(&bare) == role(frame) { &bare } else { frame })
 }
 
 fn list(key: &str, items: impl Iterator<Item = String>) -> String {

@@ -57,7 +57,7 @@ impl Library {
                 let text = read(&path)?;
                 for fingerprint in Self::parse(&text, &path)? {
                     if let Some(first) = own.get(&fingerprint.name) {
-                        let problem = Problem::Duplicate(first.file.clone());
+                        let problem = Box::new(Problem::Duplicate(first.file.clone()));
                         return Err(LoadError { path, line: None, name: Some(fingerprint.name), problem });
                     }
                     own.insert(fingerprint.name.clone(), fingerprint);
@@ -129,7 +129,8 @@ pub fn word(value: &impl Serialize) -> String {
 
 /// The files of a folder in the order of their names.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
-    let wrong = |problem| LoadError { path: folder.to_owned(), line: None, name: None, problem };
+    let wrong =
+        |problem| LoadError { path: folder.to_owned(), line: None, name: None, problem: Box::new(problem) };
     if folder.is_file() {
         return Err(wrong(Problem::NotAFolder));
     }
@@ -147,7 +148,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {
-    let wrong = |problem| LoadError { path: path.to_owned(), line: None, name: None, problem };
+    let wrong =
+        |problem| LoadError { path: path.to_owned(), line: None, name: None, problem: Box::new(problem) };
     let metadata = fs::metadata(path).map_err(|error| wrong(Problem::Unreadable(error)))?;
     // Waiting on a pipe or reading a device would never end.
     if !metadata.is_file() {

@@ -49,7 +49,6 @@ pub fn walk(
             break WalkEnd::Truncated;
         };
         (*kept, *read_at) = (address, slot);
-        slot = 0;
         frames += 1;
         let Some(frame) = FrameAddress::from_return_address(address) else { break WalkEnd::Incomplete };
         // What a signal happened to interrupt has no part in what its handler does: with it, a handler would have as many

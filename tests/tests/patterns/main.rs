@@ -7,7 +7,7 @@ use std::path::Path;
 
 use memguard_tests::process::{Ended, Process};
 use memguard_tests::product;
-use memguard_tests::report::{Finding, Report, SHOWN};
+use memguard_tests::report::{Finding, Frame, Report, SHOWN};
 use memguard_tests::targets::{Expectation, Leak, expectation, program, said, target};
 use memguard_tests::together::{ensure, together};
 use memguard_tests::watched::{Place, words};
@@ -37,7 +37,7 @@ fn calls() -> Vec<Call> {
     let names = said(SOURCE, "fingerprint: ");
     let name = |function: &str| {
         let line = names.iter().find(|line| line[0] == function);
-        line.map(|line| line[1].clone()).unwrap_or_else(|| panic!("{SOURCE} does not name {function}"))
+        line.map_or_else(|| panic!("{SOURCE} does not name {function}"), |line| line[1].clone())
     };
     let call = |leak: Leak| Call {
         fingerprint: name(&leak.function),
@@ -60,7 +60,7 @@ impl Call {
     fn judge<'a>(&self, report: &'a Report) -> Result<Finding<'a>, String> {
         let found = report.findings_in(&self.function).into_iter().next();
         let found = found.ok_or_else(|| format!("nothing is found: {report}"))?;
-        let line = found.place().and_then(|place| place.line()).unwrap_or(0);
+        let line = found.place().and_then(Frame::line).unwrap_or(0);
         let place = found.location().starts_with(SOURCE) && line.abs_diff(self.line) <= SLACK_LINES;
         let name = found.0["fingerprint"]["name"].as_str();
         ensure(place && name == Some(&self.fingerprint) && found.kind() == self.kind, || {
