@@ -282,7 +282,7 @@ fn a_suppression_is_appended() {
                     text = longer;
                 }
                 Err(error) => {
-                    assert!(error.to_string().contains("suppresses this finding already"), "{error}")
+                    assert!(error.to_string().contains("suppresses this finding already"), "{error}");
                 }
             }
         }
