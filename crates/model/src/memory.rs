@@ -375,9 +375,9 @@ mod tests {
             memory.growth().expect("two looks")
         };
         let of = |parts: MemoryParts| {
-            [MemoryPart::AllocatorFree, MemoryPart::Unexplained].map(|part| parts.get(part))
+            [MemoryPart::AllocatorFree, MemoryPart::Unexplained].map(|part| parts.get(part) as i64)
         };
-        assert_eq!(of(growth(100.0)), [0.0, 400.0]);
-        assert_eq!(of(growth(500.0)), [400.0, 0.0]);
+        assert_eq!(of(growth(100.0)), [0, 400]);
+        assert_eq!(of(growth(500.0)), [400, 0]);
     }
 }

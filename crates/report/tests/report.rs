@@ -451,3 +451,38 @@ fn a_finding_about_a_process_is_named_by_its_program() {
     places.sort_unstable();
     assert_eq!(places, [("server", 2), ("sh", 1)]);
 }
+
+/// Goal: a finding inside of a known library leads to the program's own line, whatever build of the library it is. Method: one
+/// leak with two builds, which allocate at different places; everybody who looks for the innermost application frame finds it.
+#[test]
+fn a_known_library_is_looked_through() {
+    let app = || {
+        [
+            frame("accept_one", Some(("/build/server/src/net/server.c", 142)), "server"),
+            frame("main", Some(("/build/server/src/main.c", 20)), "server"),
+        ]
+    };
+    let report = |library: &[(&str, &str)]| {
+        let inside = library.iter().map(|(function, module)| frame(function, None, module));
+        let mut input = service();
+        let stack = inside.chain(app()).collect();
+        input.findings =
+            vec![FindingInput { finding: finding(12.5, 0.8, "objects stay"), stack, process: 0 }];
+        assemble(&input, &Library::default())
+    };
+    let one = report(&[("CRYPTO_zalloc", "libcrypto.so.3"), ("SSL_new", "libssl.so.3")]);
+    let other = report(&[("libssl.so.4+0x99", "libssl.so.4"), ("SSL_new", "libssl.so.4")]);
+    let (one, other) = (&one.findings[0], &other.findings[0]);
+    assert_eq!((one.kind.as_str(), one.location.as_str()), ("api-result-not-freed", "server.c:142"));
+    assert_eq!(one.id, other.id);
+    let known = one.fingerprint.as_ref().expect("known");
+    assert_eq!(known.name, "openssl-ssl-new");
+    assert!(one.suggested_fix.contains("SSL_free()"), "{}", one.suggested_fix);
+    let place = one.stack.iter().find(|frame| frame.role == memguard_report::FrameRole::Application);
+    assert_eq!(place.expect("a place").function, "accept_one");
+    let evidence = one.evidence.last().expect("evidence");
+    assert_eq!(evidence.value, "openssl-ssl-new, by the call of SSL_new in libssl.so.3");
+    let unknown = report(&[("stranger_new", "libstranger.so.1")]);
+    assert_eq!(unknown.findings[0].location, "stranger_new (libstranger.so.1)");
+    assert_eq!((unknown.findings[0].kind.as_str(), &unknown.findings[0].fingerprint), ("heap-growth", &None));
+}
