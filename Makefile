@@ -91,6 +91,10 @@ fuzz: ## Feed hostile segments to the collector
 bench: deps build ## Measure what MemGuard costs, against the plain program and a preload that only forwards
 	python3 scripts/bench.py
 
+.PHONY: simulate
+simulate: ## Judge programs in virtual time, 40 seeds each, and write the tables of docs/detection.md
+	cargo run $(LOCKED) --release -p memguard-simulate -- table --seeds 40 --update-docs docs/detection.md
+
 .PHONY: soak
 soak: deps build ## Watch healthy services under load, ten minutes each: nothing may be found
 	python3 scripts/soak.py
@@ -103,6 +107,10 @@ transparency: deps build ## Test suites that others wrote, plain and under watch
 chaos: deps build ## Watch a program that does everything at once, ten minutes in each mode
 	python3 scripts/chaos.py --memguard $(OUT)/release/memguard
 
+.PHONY: corpus
+corpus: deps build ## Watch programs whose truth is known, twelve minutes, and score the verdicts
+	python3 scripts/corpus.py --memguard $(OUT)/release/memguard
+
 .PHONY: processes
 processes: deps build ## What the collector costs with 1, 10 and 200 watched processes
 	python3 scripts/processes.py --memguard $(OUT)/release/memguard
@@ -113,7 +121,7 @@ longrun: deps build ## Watch redis, nginx and short-lived children for an hour: 
 
 # ---- Install --------------------------------------------------------------------------------------------------------
 
-DOCS = README.md CHANGELOG.md docs/*.md docs/report.schema.json
+DOCS = README.md CHANGELOG.md docs/*.md docs/*.svg docs/report.schema.json
 
 .PHONY: install
 install: ## Install what was built into DESTDIR and PREFIX (/usr/local); may be moved as a whole afterwards

@@ -24,7 +24,7 @@ CXX=${CXX:-g++}
 RUSTC=${RUSTC:-rustc}
 warnings="-Wall -Wextra -Wno-unused-function -Wno-unused-result -Wno-alloc-size-larger-than"
 
-for tool in "$CC" "$CXX" "$RUSTC" objcopy strip readelf flock; do
+for tool in "$CC" "$CXX" "$RUSTC" objcopy strip readelf flock pkg-config; do
     if ! command -v "$tool" >/dev/null 2>&1; then
         echo "build-targets.sh: $tool is missing; run scripts/install-deps.sh" >&2
         exit 1
@@ -94,6 +94,12 @@ c libearly_ifunc.so early_library.c -shared -fPIC -DEARLY_IFUNC
 origin='-Wl,-rpath,$ORIGIN'
 c early_alloc early_alloc.c "-L$out" -learly "$origin"
 c early_ifunc early_ifunc.c "-L$out" -learly_ifunc "$origin"
+
+# It calls many libraries.
+libraries="-lssl -lcrypto -lcurl -lsqlite3 -lxml2 -lz -ljansson -lgobject-2.0 -lglib-2.0"
+# shellcheck disable=SC2046,SC2086
+build "$out/leak_apis" "$src/leak_apis.c" "$CC" -std=gnu11 -g -O2 $warnings \
+    $(pkg-config --cflags libxml-2.0 gobject-2.0) "$src/leak_apis.c" -pthread $libraries
 
 for name in leak_cpp late_alloc leak_cpp_handles healthy_cpp_handles; do
     # shellcheck disable=SC2086

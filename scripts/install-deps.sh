@@ -10,7 +10,8 @@ set -eu
 
 packages="gcc g++ libc6-dev libc6-dbg make git ca-certificates binutils python3 redis-server redis-tools nginx wrk sqlite3
 postgresql stress-ng valgrind gdb perl ruby nodejs openjdk-17-jdk-headless python3.11 libpython3.11-testsuite
-libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev musl-tools libcap2-bin procps"
+libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev musl-tools libcap2-bin procps pkg-config libssl-dev
+libcurl4-openssl-dev libsqlite3-dev libxml2-dev zlib1g-dev libjansson-dev libglib2.0-dev"
 
 fail() {
     echo "install-deps.sh: $*" >&2

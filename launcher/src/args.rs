@@ -33,6 +33,12 @@ pub enum Command {
     Report(Report),
     /// Add a suppression for a finding to a file
     Suppress(Suppress),
+    /// List the fingerprints by which leaks are called by name, or explain one
+    Patterns(Patterns),
+    /// Write a fingerprint of your own from a finding
+    Learn(Learn),
+    /// Judge recordings again, in virtual time
+    Replay(Replay),
     /// List the sessions, newest first
     List(List),
     /// Watch a small leaking service and show its report
@@ -180,6 +186,47 @@ pub struct Suppress {
     pub place: Place,
 }
 
+/// `memguard patterns`.
+#[derive(Debug, Args)]
+pub struct Patterns {
+    /// Name of a fingerprint, to explain it
+    pub name: Option<String>,
+    /// For programs: memguard.patterns/1
+    #[arg(long)]
+    pub json: bool,
+    /// Folders with fingerprints of your own, with colons between [env: `MEMGUARD_PATTERNS_DIR`]
+    #[arg(long, value_name = "DIR")]
+    pub patterns_dir: Option<String>,
+}
+
+/// `memguard learn`.
+#[derive(Debug, Args)]
+#[command(override_usage = "memguard learn [OPTIONS] [SESSION] FINDING-ID")]
+pub struct Learn {
+    /// Session (the latest one where it is left out), and the finding's id or the beginning of it
+    #[arg(value_name = "[SESSION] FINDING-ID", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+    /// Name of the fingerprint [default: made from the program's and the function's name]
+    #[arg(long, value_name = "NAME", value_parser = fingerprint_name)]
+    pub name: Option<String>,
+    /// What it is, in a few words
+    #[arg(long, value_name = "TEXT", value_parser = some_text)]
+    pub title: Option<String>,
+    /// What is to be done about it [default: what the finding says]
+    #[arg(long, value_name = "TEXT", value_parser = some_text)]
+    pub fix: Option<String>,
+    /// Write to this file, or to the standard output if it is -
+    #[arg(long, short, value_name = "FILE", conflicts_with = "patterns_dir")]
+    pub output: Option<PathBuf>,
+    /// Write NAME.toml into this folder, the first of several [env: `MEMGUARD_PATTERNS_DIR`; without it and without
+    /// --output: the standard output]
+    #[arg(long, value_name = "DIR")]
+    pub patterns_dir: Option<String>,
+    /// Where the sessions are.
+    #[command(flatten)]
+    pub place: Place,
+}
+
 impl Suppress {
     /// The session.
     pub fn session(&self) -> &str {
@@ -190,6 +237,32 @@ impl Suppress {
     pub fn finding(&self) -> &str {
         self.words.last().map_or("", String::as_str)
     }
+}
+
+impl Learn {
+    /// The session that is meant.
+    pub fn session(&self) -> &str {
+        match self.words.as_slice() {
+            [session, _] => session,
+            _ => "latest",
+        }
+    }
+
+    /// The finding that is meant.
+    pub fn finding(&self) -> &str {
+        self.words.last().map(String::as_str).unwrap_or_default()
+    }
+}
+
+/// `memguard replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// For programs: memguard.replay/1
+    #[arg(long)]
+    pub json: bool,
+    /// Recordings: record-PID.jsonl.gz in the directory of a session that was run with --record
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
 }
 
 /// `memguard list`.
@@ -285,6 +358,12 @@ fn reply(error: &clap::Error, arguments: &[OsString]) -> Reply {
              design\" -o known.toml'"
                 .to_owned()
         }
+        (ErrorKind::MissingRequiredArgument, Some("learn")) => {
+            "no finding to learn from: give its id, as 'memguard report' shows it".to_owned()
+        }
+        (ErrorKind::MissingRequiredArgument, Some("replay")) => {
+            "no recording to judge: name its file, as in 'memguard replay record-4711.jsonl.gz'".to_owned()
+        }
         (ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _) => {
             "no command given: 'memguard run -- ./service' watches a program".to_owned()
         }
@@ -314,7 +393,11 @@ fn condensed(message: &str) -> String {
 
 impl CommandLine {
     fn command_names() -> impl Iterator<Item = &'static str> {
-        ["run", "attach", "doctor", "report", "suppress", "list", "demo", "clean"].into_iter()
+        [
+            "run", "attach", "doctor", "report", "suppress", "patterns", "learn", "replay", "list", "demo",
+            "clean",
+        ]
+        .into_iter()
     }
 }
 
@@ -375,6 +458,15 @@ fn reason(text: &str) -> Result<String, String> {
         return Err("expected a few words that say why".to_owned());
     }
     Ok(text.to_owned())
+}
+
+fn fingerprint_name(text: &str) -> Result<String, String> {
+    let expected = "expected small letters, digits and single dashes, such as 'server-lost-session'";
+    if memguard_patterns::is_name(text) { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
+}
+
+fn some_text(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("expected a text".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 fn session_name(text: &str) -> Result<String, String> {

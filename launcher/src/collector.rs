@@ -194,7 +194,7 @@ impl Collector {
             ended_at: record.ended_at,
             exit: record.exit.map(|exit| memguard_report::Exit { code: exit.code, signal: exit.signal }),
         };
-        let mut report = assemble(&self.watch.facts(session));
+        let mut report = assemble(&self.watch.facts(session), self.watch.library());
         if let Some(earlier) = &self.earlier {
             report = merge(earlier, report, self.watch.judges_after(self.began.elapsed()));
         }

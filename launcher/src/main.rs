@@ -10,8 +10,11 @@ mod config;
 mod demo;
 mod doctor;
 mod errors;
+mod learn;
+mod patterns;
 mod peers;
 mod program;
+mod replay;
 mod rules;
 mod run;
 mod session;
@@ -56,6 +59,9 @@ fn main() -> ExitCode {
         Command::Suppress(suppress) => {
             store(&suppress.place).and_then(|store| suppress::suppress(&store, &suppress))
         }
+        Command::Patterns(asked) => patterns::patterns(&asked),
+        Command::Learn(asked) => store(&asked.place).and_then(|store| learn::learn(&store, &asked)),
+        Command::Replay(asked) => replay::replay(&asked),
         Command::List(list) => {
             sessions(&list.place, &[]).and_then(|(store, settings)| show::list(&store, &settings))
         }

@@ -76,7 +76,10 @@ fn write_file(path: &Path, text: &str) -> Result<()> {
 }
 
 /// A reader that stops reading (`memguard report | head`) is no error.
-fn print(text: &str) -> Result<()> {
+///
+/// # Errors
+/// If the standard output cannot be written to.
+pub fn print(text: &str) -> Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to the standard output"),
@@ -127,7 +130,8 @@ pub fn list(store: &Store, settings: &Settings) -> Result<()> {
     print(&table(&["SESSION", "STATE", "FOUND", "COMMAND"], &rows))
 }
 
-fn table(head: &[&str; 4], rows: &[[String; 4]]) -> String {
+/// Text in columns; the last may hold anything.
+pub fn table(head: &[&str; 4], rows: &[[String; 4]]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.max().unwrap_or(0).max(head[column].len())

@@ -2,6 +2,7 @@
 //! In: the built `memguard`, real programs. Out: exit codes, streams, sessions.
 //!
 //! * `bad_input`: each mistake is one line on stderr with its exit code, and nothing is started
+//! * `patterns`: fingerprints are listed, explained, checked, learned
 //! * `transparency`: the program sees what it would see without us
 //! * `signals`: passed on once; stopping and continuing
 //! * `sessions`: what is left on disk
@@ -12,6 +13,8 @@
 mod bad_input;
 #[path = "cli/fixture.rs"]
 mod fixture;
+#[path = "cli/patterns.rs"]
+mod patterns;
 #[path = "cli/sessions.rs"]
 mod sessions;
 #[path = "cli/signals.rs"]

@@ -9,6 +9,7 @@
 //!   are not
 //! * `resources`: the same for descriptors, timers, threads, children, mappings and registrations; the table of descriptors
 //!   is what the program holds
+//! * `patterns`: what real libraries hand out and programs forget is told by name; what was learned is known again
 //! * `hazards`: programs that are hard on a preloaded library do what they do without it, in every mode
 //! * `weather`: what happens around a program. The collector killed, the session's directory gone, limits, full disks,
 //!   sudden ends, other preloaded libraries
@@ -16,6 +17,7 @@
 //! * `estimates`: intervals contain the truth as often as they say
 //! * `services`: redis, nginx, sqlite, `CPython` and g++ are unchanged, unsuspected, and their stacks complete
 //! * `interpreters`: node, java, perl, ruby, bash and gdb do real work as they do it without
+//! * `corpus`: the labels of `tests/corpus` fit its programs, and its scorer says what is so
 //! * `transparency`: test suites that others wrote end as they end without, test by test
 //!
 //! `cargo test -p memguard-tests` runs them all; `-- --nocapture` shows what they measured. Where a machine lacks

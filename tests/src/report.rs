@@ -94,6 +94,11 @@ impl<'a> Finding<'a> {
         self.0["location"].as_str().expect("a text")
     }
 
+    /// Its family, as `handles`.
+    pub fn pattern(self) -> &'a str {
+        self.0["pattern"].as_str().expect("a text")
+    }
+
     /// What is found, as `socket-close-wait`.
     pub fn kind(self) -> &'a str {
         self.0["kind"].as_str().expect("a text")

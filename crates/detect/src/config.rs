@@ -39,6 +39,9 @@ pub struct DetectConfig {
     pub sample_interval_bytes: f64,
 }
 
+/// Growth of what the program still points at counts as slow up to so many times the rate at which other growth does.
+const KNOWN_SLOW_TIMES: f64 = 3.0;
+
 impl DetectConfig {
     /// A production service: a look a second, a sample per 512 KiB.
     pub const fn guard() -> Self {
@@ -82,6 +85,12 @@ impl DetectConfig {
         }
     }
 
+    /// As a process is watched: everything recorded or not, the mean sampling interval, the age limit of handles.
+    pub fn of(aggressive: bool, sample_bytes: u64, handles_max_age_s: f64) -> Self {
+        let base = if aggressive { Self::aggressive() } else { Self::guard() };
+        Self { sample_interval_bytes: sample_bytes as f64, handles_max_age_s, ..base }
+    }
+
     /// Span of growth of resources that is asked for before it is shown, in seconds.
     pub fn handles_maturity_s(&self) -> f64 {
         self.handles_maturity_ages * self.handles_max_age_s
@@ -91,10 +100,19 @@ impl DetectConfig {
     /// a quarter of it, from [`Self::maturity_s`] to [`Self::slow_maturity_s`] in equal ratios, but no longer than
     /// it takes to leak [`Self::shown_bytes`].
     pub fn maturity_at(&self, bytes_per_s: f64) -> f64 {
-        let bytes_per_s = bytes_per_s.max(1e-9);
-        let quarters = (self.slow_bytes_per_s / bytes_per_s).max(1.0).ln() / 4_f64.ln();
-        let patient = self.maturity_s * (self.slow_maturity_s / self.maturity_s).powf(quarters.min(1.0));
-        patient.min((self.shown_bytes / bytes_per_s).max(self.maturity_s))
+        let patient = self.patient_s(bytes_per_s, self.slow_bytes_per_s);
+        patient.min((self.shown_bytes / bytes_per_s.max(1e-9)).max(self.maturity_s))
+    }
+
+    /// The same where the program still points at what grows: it may be meant, so that slow growth has time, however much
+    /// it comes to.
+    pub fn maturity_known_at(&self, bytes_per_s: f64) -> f64 {
+        self.patient_s(bytes_per_s, KNOWN_SLOW_TIMES * self.slow_bytes_per_s)
+    }
+
+    fn patient_s(&self, bytes_per_s: f64, slow_bytes_per_s: f64) -> f64 {
+        let quarters = (slow_bytes_per_s / bytes_per_s.max(1e-9)).max(1.0).ln() / 4_f64.ln();
+        self.maturity_s * (self.slow_maturity_s / self.maturity_s).powf(quarters.min(1.0))
     }
 }
 

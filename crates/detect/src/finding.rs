@@ -2,14 +2,16 @@
 //! In: built by the detectors. Out: given to `report`, which adds symbols and cost.
 
 use memguard_model::{SiteId, StackId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The family of resource misuse (DESIGN section 6); what configuration switches on and off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pattern {
     /// Memory that is never given back.
     Leaks,
+    /// Memory that is still known, in something that grows without bound.
+    Caches,
     /// Descriptors that are never closed.
     Handles,
     /// Timers that are never deleted, or that nobody listens to.
@@ -25,11 +27,24 @@ pub enum Pattern {
 }
 
 /// The finer kind within a [`Pattern`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Live heap bytes of a site grow steadily and nothing born there after start-up is ever freed.
     HeapGrowth,
+    /// Nothing in the process's memory points at the objects any more.
+    HeapUnreachable,
+    /// Most objects of a place are freed, some never: a path that forgets them.
+    HeapErrorPath,
+    /// What a library's function handed out is never given back to the library. Detectors see growth of the heap; a
+    /// fingerprint tells whose function it was.
+    ApiResultNotFreed,
+    /// The program still knows the objects, adds to them and takes none out.
+    CacheUnbounded,
+    /// One object is made larger and larger.
+    ContainerGrowing,
+    /// Objects are freed in the order in which they came, but more slowly than others come.
+    QueueBacklog,
     /// Files of a place stay open.
     FileNotClosed,
     /// Most files of a place are closed soon, some never: a path that forgets them.
@@ -88,7 +103,10 @@ impl Kind {
     /// The family it belongs to.
     pub const fn pattern(self) -> Pattern {
         match self {
-            Self::HeapGrowth => Pattern::Leaks,
+            Self::HeapGrowth | Self::HeapUnreachable | Self::HeapErrorPath | Self::ApiResultNotFreed => {
+                Pattern::Leaks
+            }
+            Self::CacheUnbounded | Self::ContainerGrowing | Self::QueueBacklog => Pattern::Caches,
             Self::FileNotClosed
             | Self::FileErrorPath
             | Self::StreamNotClosed
@@ -111,6 +129,21 @@ impl Kind {
             | Self::CallbackRegistrationsGrowing => Pattern::Listeners,
             Self::ZombieNotReaped => Pattern::Processes,
             Self::MmapNotUnmapped | Self::DlopenGrowth => Pattern::Mappings,
+        }
+    }
+
+    /// What stands for it in a finding's identity. What is found out about the same memory on the way (whether it is still
+    /// pointed at, through which library's door it came) makes no other finding of it.
+    #[must_use]
+    pub const fn identity(self) -> Self {
+        match self {
+            Self::HeapUnreachable
+            | Self::HeapErrorPath
+            | Self::ApiResultNotFreed
+            | Self::CacheUnbounded
+            | Self::ContainerGrowing
+            | Self::QueueBacklog => Self::HeapGrowth,
+            other => other,
         }
     }
 

@@ -1,23 +1,30 @@
 //! Detect, heap growth: a site whose objects, once past the age at which others are freed, are never freed,
-//! and of which new ones keep coming.
-//! In: live samples with births, ended lives, the bytes-allocated clock. Out: [`Suspicion`]s.
+//! and of which new ones keep coming; or whose objects nothing points at any more, growing or not.
+//! In: live samples with births, ended lives, the bytes-allocated clock, what was found pointing at objects. Out:
+//! [`Suspicion`]s.
 //!
-//! The cohort test of `survivors.rs`, with bytes allocated as second clock, and the patience that jobs need.
+//! The cohort test of `survivors.rs`, with bytes allocated as second clock, and the patience that jobs need. Where the
+//! memory was looked through (`lost.rs`), lost objects need no patience.
 
 use crate::batch::Batch;
 use crate::config::DetectConfig;
 use crate::detector::{Detector, Growing, Subject, Suspicion};
 use crate::finding::{Evidence, Kind};
+use crate::lost::{Reach, hides_pointers, old_enough_ns};
+use crate::shapes::shape;
 use crate::survivors::{Population, Rules, Survivors, born_between};
 use crate::thinning::{Thinning, mean_size_bytes};
 use crate::words;
-use memguard_model::{Class, LiveSample, ProcessModel, Site};
+use memguard_model::{Class, LiveSample, ProcessModel, Site, SiteId};
 use memguard_sampling::{Estimate, estimate_bytes, estimate_count};
+use std::collections::BTreeMap;
 
 /// Largest share of a window that may be too young to judge.
 const YOUNG_SHARE_MAX: f64 = 0.4;
-/// Cap of confirmed growth without evidence of access.
+/// Cap of confirmed growth where it is not known whether the program still points at the objects.
 const CONFIDENCE_MAX: f64 = 0.85;
+/// The same where it does: it may be meant.
+const CONFIDENCE_KNOWN_MAX: f64 = 0.75;
 
 /// The detector.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,19 +43,78 @@ impl Detector for HeapGrowth {
         };
         let clock = |at_ns| model.born_bytes_at(at_ns);
         let thinning = Thinning::of(model, config.sample_interval_bytes);
-        let mut batch = None;
+        let mut growths: BTreeMap<SiteId, Survivors<'_>> = BTreeMap::new();
+        for site in model.sites().filter(|site| site.live().len() >= config.samples_min) {
+            let population = Population::of(site, site.live(), Some(&clock), thinning);
+            growths.extend(Survivors::of(&population, rules, now_ns).map(|growth| (site.id(), growth)));
+        }
+        let is_blind =
+            model.traced_at_ns().is_none() || hides_pointers(model, &|site| growths.contains_key(&site));
+        let batch = (!growths.is_empty()).then(|| Batch::of(model));
         let mut suspicions = Vec::new();
         for site in model.sites() {
-            if site.live().len() < config.samples_min {
-                continue;
-            }
-            let population = Population::of(site, site.live(), Some(&clock), thinning);
-            if let Some(survivors) = Survivors::of(&population, rules, now_ns) {
-                let batch = batch.get_or_insert_with(|| Batch::of(model));
-                suspicions.extend(Growth { site, survivors }.suspicion(config, *batch));
-            }
+            let reach = if is_blind { Reach::Unknown } else { reach(site, config, now_ns) };
+            let grown = growths.remove(&site.id()).zip(batch);
+            let grown = grown
+                .and_then(|(survivors, batch)| Growth { site, survivors, reach }.suspicion(config, batch));
+            let grown = grown.or_else(|| forgotten(site, reach, config, now_ns));
+            suspicions.extend(grown.or_else(|| shape(site, &|| Batch::of(model), config, now_ns)));
         }
         suspicions
+    }
+}
+
+/// Whether the site's old objects are lost. Young ones may be on their way to where they will be kept.
+fn reach(site: &Site, config: &DetectConfig, now_ns: u64) -> Reach {
+    Reach::of(site.traced().tally(born_between(site.live(), 0, old_enough_ns(config, now_ns))))
+}
+
+/// Lost objects of a site that does not grow, or not in a way that the test takes for growth.
+fn forgotten(site: &Site, reach: Reach, config: &DetectConfig, now_ns: u64) -> Option<Suspicion> {
+    let Reach::Lost { share, confidence, .. } = reach else { return None };
+    let interval = config.sample_interval_bytes;
+    let old = born_between(site.live(), 0, old_enough_ns(config, now_ns));
+    let bytes = scaled(estimate_bytes(old.iter().map(sized), interval), share);
+    if bytes.low < config.leaked_bytes_min {
+        return None;
+    }
+    let probabilities = old.iter().map(|sample| sample.inclusion_probability);
+    let count = scaled(estimate_count(probabilities, interval, mean_size_bytes(old) as f64), share);
+    let lost = || old.iter().filter(|sample| site.traced().is_lost(sample));
+    let since_ns = lost().map(|sample| sample.born_ns).min().unwrap_or(0);
+    let span_s = (now_ns.saturating_sub(since_ns) as f64 / 1e9).max(1e-3);
+    let mut evidence = vec![bytes_evidence(bytes)];
+    evidence.extend(reach_evidence(reach));
+    Some(Suspicion {
+        subject: Subject::Place(Class::Heap, site.id()),
+        kind: kind(site, reach),
+        site: site.id(),
+        stack: Site::heaviest_stack(lost())?,
+        bytes,
+        count,
+        bytes_per_s: bytes.value / span_s,
+        count_per_s: count.value / span_s,
+        growing: None,
+        at_once: confidence,
+        detail: format!(
+            "{} objects ({}) allocated here are forgotten: nothing in the program's memory points at them",
+            words::count(count.value),
+            words::bytes(bytes.value),
+        ),
+        suggested_fix: suggested_fix(site, kind(site, reach)).to_owned(),
+        evidence,
+    })
+}
+
+/// Which kind of leak the memory of a site is.
+fn kind(site: &Site, reach: Reach) -> Kind {
+    let totals = site.totals();
+    let mostly_freed = totals.died_count > 0.5 * totals.born_count;
+    match reach {
+        Reach::Known(_) => Kind::CacheUnbounded,
+        _ if mostly_freed => Kind::HeapErrorPath,
+        Reach::Lost { .. } => Kind::HeapUnreachable,
+        Reach::Unknown => Kind::HeapGrowth,
     }
 }
 
@@ -56,6 +122,7 @@ impl Detector for HeapGrowth {
 struct Growth<'a> {
     site: &'a Site,
     survivors: Survivors<'a>,
+    reach: Reach,
 }
 
 impl Growth<'_> {
@@ -79,9 +146,15 @@ impl Growth<'_> {
         let leaking_s = self.leaking_s(bytes_per_s, interval);
         let bytes = scaled(staying, leaking_s / span_s);
         let count = scaled(count, leaking_s / span_s);
+        let kind = kind(self.site, self.reach);
+        let patience = match self.reach {
+            // What is lost is lost in a job too.
+            Reach::Lost { .. } => 1.0,
+            Reach::Known(_) | Reach::Unknown => batch.patience(bytes_per_s, config.fill_bytes_per_s),
+        };
         Some(Suspicion {
             subject: Subject::Place(Class::Heap, self.site.id()),
-            kind: Kind::HeapGrowth,
+            kind,
             site: self.site.id(),
             stack: Site::heaviest_stack(self.survivors.samples)?,
             bytes,
@@ -95,16 +168,20 @@ impl Growth<'_> {
                 samples_per_s: survivors.sum / span_s,
                 weight: survivors.weight(),
                 dispersion: self.survivors.cohorts.dispersion(),
-                maturity_s: config.maturity_at(bytes_per_s)
-                    * batch.patience(bytes_per_s, config.fill_bytes_per_s),
+                maturity_s: patience
+                    * if self.reach.is_known() {
+                        config.maturity_known_at(bytes_per_s)
+                    } else {
+                        config.maturity_at(bytes_per_s)
+                    },
                 maturity_least_s: config.maturity_s,
                 looks_to_confirm: config.looks_to_confirm,
-                confidence_max: CONFIDENCE_MAX,
+                confidence_max: if self.reach.is_known() { CONFIDENCE_KNOWN_MAX } else { CONFIDENCE_MAX },
                 births_ns: Vec::new(),
             }),
-            at_once: 0.0,
-            detail: detail(bytes, count, leaking_s),
-            suggested_fix: suggested_fix(self.site),
+            at_once: if let Reach::Lost { confidence, .. } = self.reach { confidence } else { 0.0 },
+            detail: detail(bytes, count, leaking_s, self.reach),
+            suggested_fix: suggested_fix(self.site, kind).to_owned(),
             evidence: self.evidence(bytes, batch),
         })
     }
@@ -124,10 +201,7 @@ impl Growth<'_> {
         let totals = self.site.totals();
         let fact = |what: &str, value: String| Evidence { what: what.to_owned(), value };
         let mut facts = vec![
-            fact(
-                "bytes leaked by now, 95 % interval",
-                format!("{} to {}", words::bytes(bytes.low), words::bytes(bytes.high)),
-            ),
+            bytes_evidence(bytes),
             fact("sampled objects behind this estimate", self.survivors.samples.len().to_string()),
             fact(
                 "age past which objects were judged",
@@ -158,6 +232,7 @@ impl Growth<'_> {
         if let Some(share) = batch.cpu_share {
             facts.push(fact("share of one processor used", words::percent(share)));
         }
+        facts.extend(reach_evidence(self.reach));
         facts
     }
 }
@@ -166,9 +241,29 @@ fn scaled(estimate: Estimate, factor: f64) -> Estimate {
     Estimate { value: estimate.value * factor, low: estimate.low * factor, high: estimate.high * factor }
 }
 
-fn detail(bytes: Estimate, count: Estimate, span_s: f64) -> String {
+fn bytes_evidence(bytes: Estimate) -> Evidence {
+    Evidence {
+        what: "bytes leaked by now, 95 % interval".to_owned(),
+        value: format!("{} to {}", words::bytes(bytes.low), words::bytes(bytes.high)),
+    }
+}
+
+fn reach_evidence(reach: Reach) -> Option<Evidence> {
+    let (Reach::Known(tally) | Reach::Lost { tally, .. }) = reach else { return None };
+    Some(Evidence {
+        what: "objects that nothing in memory points at, twice looked for".to_owned(),
+        value: format!("{} of {}", tally.lost, tally.judged),
+    })
+}
+
+fn detail(bytes: Estimate, count: Estimate, span_s: f64, reach: Reach) -> String {
+    let what = match reach {
+        Reach::Known(_) => "were kept and never freed",
+        Reach::Lost { .. } => "were forgotten without being freed",
+        Reach::Unknown => "were never freed",
+    };
     format!(
-        "{} objects ({}) allocated here over {} were never freed, {} a second, and growth goes on",
+        "{} objects ({}) allocated here over {} {what}, {} a second, and growth goes on",
         words::count(count.value),
         words::bytes(bytes.value),
         words::seconds(span_s),
@@ -176,16 +271,25 @@ fn detail(bytes: Estimate, count: Estimate, span_s: f64) -> String {
     )
 }
 
-fn suggested_fix(site: &Site) -> String {
+fn suggested_fix(site: &Site, kind: Kind) -> &'static str {
     let totals = site.totals();
-    if totals.died_count > 0.2 * totals.born_count {
-        "Most objects from here are freed, some never: look at the early returns and error paths after this \
-         allocation and free the object on each of them (or let a scope guard own it)"
-            .to_owned()
-    } else {
-        "Nothing that frees these objects ever runs: free them when their user is done, or, if they are kept \
-         on purpose in a container or cache, give it a size limit or an expiry"
-            .to_owned()
+    match kind {
+        Kind::CacheUnbounded => {
+            "The program still points at these objects and takes none of them out: give the container or cache that holds \
+             them a size limit or an expiry, or remove entries when their user is done"
+        }
+        Kind::HeapUnreachable => {
+            "The last pointer to these objects is overwritten or goes out of scope before they are freed: free them before \
+             that, or let an owner (scope guard, smart pointer) do it"
+        }
+        _ if totals.died_count > 0.2 * totals.born_count => {
+            "Most objects from here are freed, some never: look at the early returns and error paths after this \
+             allocation and free the object on each of them (or let a scope guard own it)"
+        }
+        _ => {
+            "Nothing that frees these objects ever runs: free them when their user is done, or, if they are kept \
+             on purpose in a container or cache, give it a size limit or an expiry"
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! In: `memguard_model::ProcessModel`. Out: [`Finding`]s.
 //!
 //! One look: every [`Detector`] gives its [`Suspicion`]s. Many looks: [`Verdicts`] confirms or drops them and
-//! sets the confidence. The crate's README holds the measured error rates.
+//! sets the confidence. `docs/detection.md` holds the measured error rates.
 #![forbid(unsafe_code)]
 
 mod batch;
@@ -13,9 +13,12 @@ mod detector;
 mod dossier;
 mod finding;
 mod heap_growth;
+mod lost;
 mod resource;
+mod shapes;
 mod survivors;
 mod thinning;
+mod tracing;
 mod verdicts;
 mod words;
 
@@ -24,4 +27,5 @@ pub use detector::{Detector, Growing, Subject, Suspicion};
 pub use finding::{Evidence, Finding, Kind, Pattern};
 pub use heap_growth::HeapGrowth;
 pub use resource::{Handles, Listeners, Mappings, Processes, Threads, Timers};
+pub use tracing::Wanted;
 pub use verdicts::Verdicts;

@@ -4,17 +4,19 @@
 use crate::config::DetectConfig;
 use crate::detector::{Detector, Subject, Suspicion};
 use crate::dossier::Dossier;
-use crate::finding::Finding;
+use crate::finding::{Finding, Pattern};
 use crate::heap_growth::HeapGrowth;
 use crate::resource::{Handles, Listeners, Mappings, Processes, Threads, Timers};
 use crate::thinning::Thinning;
-use memguard_model::{Class, LiveSample, ProcessModel};
-use std::collections::BTreeMap;
+use crate::tracing::{Wanted, wanted};
+use memguard_model::{Class, LiveSample, ProcessModel, SiteId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Follows all suspicions of one process.
 pub struct Verdicts {
     config: DetectConfig,
     detectors: Vec<Judge>,
+    hidden: Vec<Pattern>,
     now_ns: u64,
 }
 
@@ -29,22 +31,39 @@ struct Judge {
 impl Verdicts {
     /// With all detectors.
     pub fn new(config: DetectConfig) -> Self {
-        let all: Vec<Box<dyn Detector + Send>> = vec![
-            Box::new(HeapGrowth),
-            Box::new(Handles),
-            Box::new(Timers),
-            Box::new(Threads),
-            Box::new(Listeners),
-            Box::new(Processes),
-            Box::new(Mappings),
+        Self::chosen(config, &|_| true)
+    }
+
+    /// With the detectors of the patterns that are switched on, by name.
+    pub fn chosen(config: DetectConfig, is_on: &dyn Fn(&str) -> bool) -> Self {
+        let all: [(&str, Box<dyn Detector + Send>); 6] = [
+            ("handles", Box::new(Handles)),
+            ("timers", Box::new(Timers)),
+            ("threads", Box::new(Threads)),
+            ("listeners", Box::new(Listeners)),
+            ("processes", Box::new(Processes)),
+            ("mappings", Box::new(Mappings)),
         ];
-        Self::with_detectors(config, all)
+        let mut chosen: Vec<_> =
+            all.into_iter().filter(|(name, _)| is_on(name)).map(|(_, detector)| detector).collect();
+        // One detector for both: which of the two it is turns out on the way.
+        let of_heap = [("leaks", Pattern::Leaks), ("caches", Pattern::Caches)];
+        if of_heap.iter().any(|(name, _)| is_on(name)) {
+            chosen.insert(0, Box::new(HeapGrowth));
+        }
+        let off = of_heap.iter().filter(|(name, _)| !is_on(name)).map(|(_, pattern)| *pattern);
+        Self::with_detectors(config, chosen).without(off.collect())
     }
 
     /// With chosen detectors.
     pub fn with_detectors(config: DetectConfig, detectors: Vec<Box<dyn Detector + Send>>) -> Self {
         let judge = |detector| Judge { detector, dossiers: BTreeMap::new(), looked_at_ns: 0 };
-        Self { config, detectors: detectors.into_iter().map(judge).collect(), now_ns: 0 }
+        Self { config, detectors: detectors.into_iter().map(judge).collect(), hidden: Vec::new(), now_ns: 0 }
+    }
+
+    /// Leaves findings of these patterns out.
+    fn without(self, hidden: Vec<Pattern>) -> Self {
+        Self { hidden, ..self }
     }
 
     /// Judges the model as it is after a look; call it after every look. Gives what holds now, most
@@ -62,9 +81,23 @@ impl Verdicts {
         self.detectors.iter().map(|judge| judge.dossiers.len()).sum()
     }
 
+    /// Objects of the heap about which it would help to know whether anything in the process's memory points at them; none
+    /// as long as nothing is suspected. The answer goes to [`ProcessModel::absorb_traces`].
+    pub fn to_trace(&self, model: &ProcessModel) -> Vec<Wanted> {
+        let subjects = self.detectors.iter().flat_map(|judge| judge.dossiers.keys());
+        let suspects: BTreeSet<SiteId> = subjects
+            .filter_map(|subject| match subject {
+                Subject::Place(Class::Heap, site) => Some(*site),
+                _ => None,
+            })
+            .collect();
+        wanted(model, &suspects, &self.config)
+    }
+
     /// What held at the last look, most confident first.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.detectors.iter().flat_map(Judge::findings).collect();
+        findings.retain(|finding| !self.hidden.contains(&finding.pattern));
         findings.sort_by(|a, b| {
             b.confidence
                 .total_cmp(&a.confidence)

@@ -12,6 +12,7 @@ mod lines;
 mod maps;
 mod numbers;
 mod ranges;
+mod references;
 mod sockets;
 mod stat;
 mod tasks;
@@ -30,8 +31,9 @@ pub use limits::{
 };
 pub use maps::{SmapsRollup, executable, loaded_modules, mapping_count, process_mapping};
 pub use ranges::mapped_ranges;
+pub use references::{References, Target, Unscanned, references};
 pub use sockets::{Protocol, Socket, SocketState, SocketTable};
-pub use stat::{Identity, Stat};
+pub use stat::{Identity, Stat, processor_wait_ns};
 pub use tasks::{
     ChildEntry, ThreadEntry, child, child_pids, children, thread_count, thread_ids, thread_name, threads,
 };

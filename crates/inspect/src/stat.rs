@@ -51,6 +51,13 @@ impl Stat {
     }
 }
 
+/// Time that the first thread of a process was ready to run and had no processor, in ns; `None` where the kernel does not
+/// count it. A process that works off a job on a busy machine uses little of a processor, and waits for more.
+pub fn processor_wait_ns(pid: i32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
+    text.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// Hands the parsed line of a process to `see`.
 pub(crate) fn with_line<T>(pid: i32, see: impl FnOnce(&StatLine<'_>) -> T) -> Option<T> {
     // 52 fields of at most 20 digits and a name of at most 64 bytes.
@@ -114,6 +121,7 @@ impl<'a> StatLine<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn this_process_is_seen() {
@@ -124,6 +132,14 @@ mod tests {
         assert_eq!(Stat::again(stat.identity).map(|s| s.identity), Some(stat.identity));
         let other = Identity { start_ticks: stat.identity.start_ticks + 1, ..stat.identity };
         assert_eq!(Stat::again(other), None, "a reused number is another process");
+    }
+
+    #[test]
+    fn waiting_is_counted_or_it_is_said() {
+        let pid = i32::try_from(std::process::id()).expect("a process id");
+        let (before, after) = (processor_wait_ns(pid), processor_wait_ns(pid));
+        assert!(before <= after && before.is_some() == Path::new("/proc/self/schedstat").exists());
+        assert_eq!(processor_wait_ns(-1), None);
     }
 
     #[test]

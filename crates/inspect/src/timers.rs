@@ -18,6 +18,8 @@ pub struct TimerEntry {
     pub signal: Option<i32>,
     /// The clock it counts.
     pub clock: Option<i32>,
+    /// What the program gave to be handed back with the signal.
+    pub value: u64,
 }
 
 /// All timers; `None` if the kernel has no such file or the process has ended.
@@ -33,11 +35,13 @@ fn see(timers: &mut Vec<TimerEntry>, line: &str) -> ControlFlow<()> {
             return ControlFlow::Break(());
         }
         if let Ok(id) = id.parse() {
-            timers.push(TimerEntry { id, signal: None, clock: None });
+            timers.push(TimerEntry { id, signal: None, clock: None, value: 0 });
         }
     } else if let Some(timer) = timers.last_mut() {
         if let Some(signal) = value_of(line, "signal:") {
-            timer.signal = signal.split('/').next().and_then(|n| n.parse().ok());
+            let (signal, value) = signal.split_once('/').unwrap_or((signal, ""));
+            timer.signal = signal.parse().ok();
+            timer.value = u64::from_str_radix(value.trim_start_matches("0x"), 16).unwrap_or(0);
         } else if let Some(clock) = value_of(line, "ClockID:") {
             timer.clock = clock.parse().ok();
         }
@@ -67,10 +71,13 @@ mod tests {
         assert_eq!(parsed("ID: 99999999999999999999"), vec![]);
         assert_eq!(
             parsed("ID: 7\nsignal: x\nClockID:"),
-            vec![TimerEntry { id: 7, signal: None, clock: None }]
+            vec![TimerEntry { id: 7, signal: None, clock: None, value: 0 }]
         );
         let whole = "ID: 1\nsignal: 60/00007fff86e452a8\nnotify: signal/pid.2634\nClockID: 0";
-        assert_eq!(parsed(whole), vec![TimerEntry { id: 1, signal: Some(60), clock: Some(0) }]);
+        assert_eq!(
+            parsed(whole),
+            vec![TimerEntry { id: 1, signal: Some(60), clock: Some(0), value: 0x7fff_86e4_52a8 }]
+        );
     }
 
     #[test]
@@ -79,10 +86,10 @@ mod tests {
         if posix_timers(pid).is_none() {
             return; // This kernel has no such file.
         }
-        let notify = SigevNotify::SigevSignal { signal: Signal::SIGUSR1, si_value: 0 };
+        let notify = SigevNotify::SigevSignal { signal: Signal::SIGUSR1, si_value: 0x7654_3210 };
         let timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify)).expect("a timer");
         let seen = posix_timers(pid).expect("the file exists");
-        let ours = |t: &&TimerEntry| t.signal == Some(Signal::SIGUSR1 as i32) && t.clock == Some(1);
+        let ours = |t: &&TimerEntry| t.signal == Some(Signal::SIGUSR1 as i32) && t.value == 0x7654_3210;
         assert_eq!(seen.iter().filter(ours).count(), 1);
         drop(timer);
         assert_eq!(posix_timers(pid).expect("the file exists").iter().filter(ours).count(), 0);

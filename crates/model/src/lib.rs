@@ -12,6 +12,7 @@ mod process;
 mod reading;
 mod resources;
 mod site;
+mod traced;
 
 /// What a resource is, by the door it came through.
 pub use memguard_segment::{Class, Family};
@@ -23,3 +24,4 @@ pub use process::{Losses, ProcessModel, ProcessPoint, SITES_MAX};
 pub use reading::{LIFETIME_BUCKETS, LifetimeHistogram, LiveSample, Reading, SiteId, StackId, StackTotals};
 pub use resources::{Place, ResourcePoint, ResourceSite, Resources};
 pub use site::{Site, SitePoint, SiteTotals};
+pub use traced::{Tally as TraceTally, Trace, Traced};

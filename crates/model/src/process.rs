@@ -6,6 +6,7 @@ use crate::holding::ResourceReading;
 use crate::reading::{LiveSample, Reading, SiteId, StackId};
 use crate::resources::Resources;
 use crate::site::{Site, SiteTotals};
+use crate::traced::Trace;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -72,6 +73,7 @@ pub struct ProcessModel {
     now_ns: u64,
     looks: u64,
     live_at_ns: Option<u64>,
+    traced_at_ns: Option<u64>,
     rss_bytes: Option<u64>,
     cpu_ns: Option<u64>,
     sites: BTreeMap<SiteId, Site>,
@@ -111,8 +113,8 @@ impl ProcessModel {
         });
     }
 
-    /// Tells the CPU time the process has used so far (user and system); call it before
-    /// [`ProcessModel::absorb`]. Optional: it lets detectors tell a batch program at work from a service.
+    /// Tells the CPU time the process has used so far (user and system), or would have used had a processor been free; call
+    /// it before [`ProcessModel::absorb`]. Optional: it lets detectors tell a batch program at work from a service.
     pub fn absorb_cpu(&mut self, cpu_ns: u64) {
         self.cpu_ns = Some(cpu_ns);
     }
@@ -121,6 +123,22 @@ impl ProcessModel {
     /// that has become slower from growth that is seen more rarely.
     pub fn absorb_sample_interval(&mut self, at_ns: u64, bytes: u64) {
         self.intervals.push(IntervalPoint { at_ns, bytes });
+    }
+
+    /// Takes in which objects something in the process's memory points at, as one look through it found. Optional: it
+    /// tells what is forgotten from what is kept.
+    pub fn absorb_traces(&mut self, at_ns: u64, traces: impl IntoIterator<Item = (SiteId, Trace)>) {
+        for (site, trace) in traces {
+            if let Some(site) = self.sites.get_mut(&site) {
+                site.add_trace(at_ns, trace);
+            }
+        }
+        self.traced_at_ns = Some(at_ns);
+    }
+
+    /// Time of the last look through the process's memory.
+    pub fn traced_at_ns(&self) -> Option<u64> {
+        self.traced_at_ns
     }
 
     /// Takes in one look at what the process holds beside memory; `site_of` as for [`ProcessModel::absorb`].

@@ -54,6 +54,22 @@ pub struct StackTotals {
     pub lifetimes: LifetimeHistogram,
 }
 
+impl StackTotals {
+    /// Of a stack at which nothing has happened yet.
+    pub const fn none(stack: StackId) -> Self {
+        Self {
+            stack,
+            births: 0,
+            deaths: 0,
+            born_count: 0.0,
+            died_count: 0.0,
+            born_bytes: 0.0,
+            died_bytes: 0.0,
+            lifetimes: [0; LIFETIME_BUCKETS],
+        }
+    }
+}
+
 /// One look at one process.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {

@@ -4,6 +4,7 @@
 use crate::ended::EndedLives;
 use crate::history::{History, Point};
 use crate::reading::{LIFETIME_BUCKETS, LifetimeHistogram, LiveSample, SiteId, StackId, StackTotals};
+use crate::traced::{Trace, Traced};
 use std::collections::BTreeMap;
 
 /// Running totals over all stacks of a site.
@@ -98,6 +99,7 @@ pub struct Site {
     history: History<SitePoint>,
     ended: EndedLives,
     generations: Generations,
+    traced: Traced,
 }
 
 impl Site {
@@ -110,6 +112,7 @@ impl Site {
             history: History::default(),
             ended: EndedLives::default(),
             generations: Generations::default(),
+            traced: Traced::default(),
         }
     }
 
@@ -142,7 +145,12 @@ impl Site {
                 self.generations.newer.add(lifetime);
             }
         }
+        self.traced.keep(&live);
         self.live = live;
+    }
+
+    pub(crate) fn add_trace(&mut self, at_ns: u64, trace: Trace) {
+        self.traced.add(at_ns, trace);
     }
 
     fn turn_generations(&mut self, at_ns: u64) {
@@ -172,6 +180,11 @@ impl Site {
     /// Live samples in order of birth, as of the last look that scanned the live table.
     pub fn live(&self) -> &[LiveSample] {
         &self.live
+    }
+
+    /// Which of its live samples something still points at, as far as that was looked for.
+    pub fn traced(&self) -> &Traced {
+        &self.traced
     }
 
     /// Totals over time.

@@ -1,22 +1,26 @@
 //! Report: from facts to the document.
 //! In: [`ReportInput`]. Out: [`Report`], its findings in order of what they cost. Pure.
 
+use memguard_detect::Kind;
+use memguard_patterns::{Library, Recognised};
 use memguard_symbolize as symbolize;
 use serde::Serialize;
 
 use crate::document::{
-    Cleanup, Counted, Evidence, Explained, Forecast, FrameRole, Memory, Overhead, Process, Report,
-    ReportFinding, RssMb, SCHEMA, StackFrame, Suppressed,
+    Cleanup, Counted, Evidence, Explained, Fingerprint, Forecast, FrameRole, Memory, Overhead, Prevalence,
+    Process, Report, ReportFinding, RssMb, SCHEMA, StackFrame, Suppressed,
 };
 use crate::forecast::{Draft, Outlook};
 use crate::identity::{finding_id, stamp};
 use crate::input::{FindingInput, MemoryInput, OverheadInput, ProcessInput, ReportInput};
+use crate::keyed::goes_into_a_keyed_store;
 use crate::location::location;
 use crate::units::{BYTES_PER_MB, HOURS_PER_MONTH, MB_PER_GB, rounded};
 
-/// Makes the document. A leak that several processes have at one place (the workers of a server) is one finding.
-pub fn assemble(input: &ReportInput) -> Report {
-    let findings: Vec<Draft> = input.findings.iter().map(|finding| draft(input, finding)).collect();
+/// Makes the document, in which findings that `library` knows have a name. A leak that several processes have at one place (the
+/// workers of a server) is one finding.
+pub fn assemble(input: &ReportInput, library: &Library) -> Report {
+    let findings: Vec<Draft> = input.findings.iter().map(|finding| draft(input, finding, library)).collect();
     let outlook = Outlook::of(input, &findings);
     let findings = together(outlook.applied_to(findings, input));
     Report {
@@ -106,14 +110,24 @@ pub(crate) fn by_weight(left: &ReportFinding, right: &ReportFinding) -> std::cmp
 }
 
 /// A finding without its outlook.
-fn draft(input: &ReportInput, source: &FindingInput) -> Draft {
-    let finding = finding(input, source);
+fn draft(input: &ReportInput, source: &FindingInput, library: &Library) -> Draft {
+    let finding = finding(input, source, library);
     Draft { finding, process: source.process, shared: None }
 }
 
-fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
+fn finding(input: &ReportInput, source: &FindingInput, library: &Library) -> ReportFinding {
     let FindingInput { finding, stack, process } = source;
-    let (pattern, kind) = (word(&finding.pattern), word(&finding.kind));
+    let identity = finding.kind.identity();
+    let kind = kind(finding.kind, stack);
+    // What goes through a library's door and is still known to it may be kept by the library.
+    let asked = if kind == Kind::CacheUnbounded { identity } else { kind };
+    let known = library.recognise(asked.pattern(), asked, stack);
+    let fingerprint = known.map(|known| known.fingerprint);
+    let kind = fingerprint.and_then(|known| known.becomes).unwrap_or(kind);
+    let (pattern, kind) = (word(&kind.pattern()), word(&kind));
+    let place = known.map_or_else(|| symbolize::location_index(stack), |known| known.found.location);
+    // Whose library it is tells findings of one place apart; names of mere kinds and of the program's own functions do not.
+    let library_name = known.filter(|known| known.found.call.is_some()).map(|known| known.fingerprint.root());
     let process = input.processes.get(*process);
     let clock_zero = process.map_or(0.0, |process| process.started_at);
     let at = |ns: u64| rounded(clock_zero + ns as f64 / 1e9, 3);
@@ -121,8 +135,8 @@ fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
     let confidence = rounded(finding.confidence.clamp(0.0, 1.0), 4);
     let cost = size_mb / MB_PER_GB * confidence * input.usd_per_gb_hour * HOURS_PER_MONTH;
     ReportFinding {
-        id: finding_id(&pattern, &kind, stack),
-        location: location(stack),
+        id: finding_id(&word(&identity.pattern()), &word(&identity), library_name, &stack[inside(known)..]),
+        location: location(stack, place),
         size_mb: rounded(size_mb, 3),
         size_mb_interval: [
             rounded(finding.size_bytes_interval.0 / BYTES_PER_MB, 3),
@@ -131,7 +145,8 @@ fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
         count: rounded(finding.count, 1),
         detail: finding.detail.clone(),
         confidence,
-        suggested_fix: finding.suggested_fix.clone(),
+        suggested_fix: fingerprint.map_or_else(|| finding.suggested_fix.clone(), |known| known.fix.clone()),
+        fingerprint: fingerprint.map(named),
         growth_mb_per_hour: rounded(finding.growth_bytes_per_hour / BYTES_PER_MB, 3),
         growth_per_hour: rounded(finding.growth_per_hour, 1),
         first_seen: at(finding.first_seen_ns),
@@ -139,8 +154,13 @@ fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
         process: process.map_or(0, |process| process.pid),
         processes: process.map(|process| process.pid).into_iter().collect(),
         cost_usd_per_month: rounded(cost, 4),
-        stack: stack.iter().map(frame).collect(),
-        evidence: finding.evidence.iter().map(evidence).collect(),
+        stack: frames(stack, inside(known)),
+        evidence: finding
+            .evidence
+            .iter()
+            .map(evidence)
+            .chain(known.and_then(|known| recognition(known, stack)))
+            .collect(),
         cleanup: Cleanup::default(),
         known: false,
         suppressed_by: None,
@@ -153,12 +173,58 @@ fn finding(input: &ReportInput, source: &FindingInput) -> ReportFinding {
     }
 }
 
+/// The kind that names on the stack make of it.
+fn kind(kind: Kind, stack: &[symbolize::Frame]) -> Kind {
+    match kind {
+        Kind::CacheUnbounded if !goes_into_a_keyed_store(stack) => Kind::HeapGrowth,
+        kind => kind,
+    }
+}
+
 /// The word that stands for an enum's variant in reports.
 fn word(variant: &impl Serialize) -> String {
     match serde_json::to_value(variant) {
         Ok(serde_json::Value::String(word)) => word,
         _ => "unknown".to_owned(),
     }
+}
+
+/// How many of the innermost frames belong to the library that the program called.
+fn inside(known: Option<Recognised<'_>>) -> usize {
+    let library = known.filter(|known| known.found.call.is_some());
+    library.and_then(|known| known.found.location).unwrap_or(0)
+}
+
+fn named(known: &memguard_patterns::Fingerprint) -> Fingerprint {
+    let prevalence = known.prevalence.as_ref();
+    Fingerprint {
+        name: known.name.clone(),
+        title: known.title.clone(),
+        explanation: known.explanation.clone(),
+        prevalence: prevalence
+            .map(|said| Prevalence { text: said.text.clone(), source: said.source.clone() }),
+    }
+}
+
+/// By what it was recognised, where that is more than its kind.
+fn recognition(known: Recognised<'_>, stack: &[symbolize::Frame]) -> Option<Evidence> {
+    let name = &known.fingerprint.name;
+    let call = known.found.call.and_then(|at| stack.get(at));
+    let value = match call {
+        Some(frame) => format!("{name}, by the call of {} in {}", frame.function, frame.module),
+        None => format!("{name}, by the functions on the stack"),
+    };
+    let by_stack = known.fingerprint.signature.functions() > 0;
+    by_stack.then(|| Evidence { what: "known as".to_owned(), value })
+}
+
+/// The frames of the document. Those inside of a known library are as little the application's as the C library's.
+fn frames(stack: &[symbolize::Frame], inside: usize) -> Vec<StackFrame> {
+    let mut frames: Vec<StackFrame> = stack.iter().map(frame).collect();
+    for frame in frames.iter_mut().take(inside).filter(|frame| frame.role == FrameRole::Application) {
+        frame.role = FrameRole::Runtime;
+    }
+    frames
 }
 
 fn evidence(source: &memguard_detect::Evidence) -> Evidence {

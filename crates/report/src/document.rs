@@ -253,6 +253,9 @@ pub struct ReportFinding {
     pub confidence: f64,
     /// What to do about it.
     pub suggested_fix: String,
+    /// The well-known leak that this is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
     /// Growth in MiB an hour.
     pub growth_mb_per_hour: f64,
     /// Growth in objects an hour.
@@ -369,6 +372,29 @@ pub struct Withdrawn {
     pub why: Option<String>,
 }
 
+/// The well-known leak that a finding is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// Its stable name, such as `openssl-ssl-new`.
+    pub name: String,
+    /// A few words.
+    pub title: String,
+    /// What goes wrong.
+    pub explanation: String,
+    /// How often it is met, and who says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prevalence: Option<Prevalence>,
+}
+
+/// How often a leak is met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prevalence {
+    /// In words.
+    pub text: String,
+    /// Who says so.
+    pub source: String,
+}
+
 /// One function on a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackFrame {
@@ -392,7 +418,7 @@ pub struct StackFrame {
 pub enum FrameRole {
     /// Hands out memory.
     Allocator,
-    /// C library or language runtime.
+    /// C library or language runtime, or a library that the finding's fingerprint knows.
     Runtime,
     /// The application's own.
     Application,

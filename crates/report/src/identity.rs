@@ -8,16 +8,22 @@ use crate::document::ReportFinding;
 /// Hex digits of an id or stamp.
 const DIGITS: usize = 16;
 
-/// blake3 over pattern, kind and the function names of the application's frames.
+/// blake3 over pattern, kind, the fingerprint if it names a library's function, and the function names of the application's
+/// frames. What lies inside of that function is the library's: another build of it gives the same id.
 ///
 /// No address, line, file or host goes in, no suffix of a compiler-made clone, and a function that calls
 /// itself counts once: the id survives a rebuild that moves lines, address randomisation, another host and
 /// another depth of recursion. A frame without a name counts as its module.
-pub fn finding_id(pattern: &str, kind: &str, stack: &[Frame]) -> String {
+pub fn finding_id(pattern: &str, kind: &str, fingerprint: Option<&str>, stack: &[Frame]) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(pattern.as_bytes());
     hasher.update(b"\n");
     hasher.update(kind.as_bytes());
+    if let Some(name) = fingerprint {
+        // No function is called so.
+        hasher.update(b"\n@");
+        hasher.update(name.as_bytes());
+    }
     let mut previous = None;
     for frame in stack.iter().filter(|frame| role(frame) == FrameRole::Application) {
         let name = if frame.is_named() { without_suffix(&frame.function) } else { frame.module.as_str() };
@@ -68,7 +74,7 @@ mod tests {
     /// Goal: what a rebuild, another host or the allocator changes does not change the id.
     #[test]
     fn id_is_stable() {
-        let id = |stack: &[Frame]| finding_id("leaks", "heap-growth", stack);
+        let id = |stack: &[Frame]| finding_id("leaks", "heap-growth", None, stack);
         let stack =
             [frame("malloc", "libmemguard.so", 1), frame("load", "server", 7), frame("main", "server", 9)];
         let expected = id(&stack);
@@ -91,10 +97,11 @@ mod tests {
     #[test]
     fn id_tells_apart() {
         let stack = [frame("load", "server", 7), frame("main", "server", 9)];
-        let expected = finding_id("leaks", "heap-growth", &stack);
-        assert_ne!(finding_id("caches", "heap-growth", &stack), expected);
-        assert_ne!(finding_id("leaks", "heap-unreachable", &stack), expected);
-        assert_ne!(finding_id("leaks", "heap-growth", &stack[..1]), expected);
-        assert_ne!(finding_id("leaks", "heap-growth", &[frame("loadmain", "server", 7)]), expected);
+        let expected = finding_id("leaks", "heap-growth", None, &stack);
+        assert_ne!(finding_id("caches", "heap-growth", None, &stack), expected);
+        assert_ne!(finding_id("leaks", "heap-unreachable", None, &stack), expected);
+        assert_ne!(finding_id("leaks", "heap-growth", None, &stack[..1]), expected);
+        assert_ne!(finding_id("leaks", "heap-growth", None, &[frame("loadmain", "server", 7)]), expected);
+        assert_ne!(finding_id("leaks", "heap-growth", Some("libc-strdup"), &stack), expected);
     }
 }

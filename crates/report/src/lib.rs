@@ -18,6 +18,7 @@ mod forecast;
 mod identity;
 mod input;
 mod json;
+mod keyed;
 mod location;
 mod loss;
 mod marks;
@@ -35,9 +36,9 @@ mod withdrawal;
 pub use assemble::assemble;
 pub use baseline::Baseline;
 pub use document::{
-    Cleanup, Counted, Evidence, Exit, ExpiredSuppression, Explained, Fate, Forecast, FrameRole, Memory,
-    Overhead, Process, Report, ReportFinding, Resource, RssMb, SCHEMA, Session, StackCounts, StackFrame,
-    Suppressed, SuppressedBy, Suppression, Withdrawn,
+    Cleanup, Counted, Evidence, Exit, ExpiredSuppression, Explained, Fate, Fingerprint, Forecast, FrameRole,
+    Memory, Overhead, Prevalence, Process, Report, ReportFinding, Resource, RssMb, SCHEMA, Session,
+    StackCounts, StackFrame, Suppressed, SuppressedBy, Suppression, Withdrawn,
 };
 pub use filter::{filter, fresh};
 pub use identity::{finding_id, stamp};
@@ -49,9 +50,10 @@ pub use json::render_json;
 pub use location::location;
 pub use marks::mark;
 pub use merge::merge;
+pub use paragraph::Page;
 pub use read::{ReadError, read_report};
 pub use summary::{SummaryOptions, render_summary};
 pub use suppressions::{SuppressionError, Suppressions, append_suppression};
-pub use text::{TextOptions, render_text};
+pub use text::{PLAIN, QUIET, STRONG, TextOptions, render_text};
 pub use thresholds::{MIN_CONFIDENCE_DEFAULT, Thresholds};
 pub use withdrawal::follow;

@@ -1,16 +1,16 @@
 //! Report: the place of a finding in one short word.
-//! In: a resolved stack. Out: `file.c:142`, else `function (module)`, else `module+0x1234`.
+//! In: a resolved stack, the frame that gives the place. Out: `file.c:142`, else `function (module)`, else `module+0x1234`.
 
 use std::path::Path;
 
-use memguard_symbolize::{Frame, location_index};
+use memguard_symbolize::Frame;
 
 /// Location of what no hook saw being made.
 const WITHOUT_STACK: &str = "no stack (seen by the kernel alone)";
 
-/// The innermost frame of the application, or the most telling other one.
-pub fn location(stack: &[Frame]) -> String {
-    let Some(frame) = location_index(stack).and_then(|index| stack.get(index)) else {
+/// The place at this frame; `None` where there is no stack.
+pub fn location(stack: &[Frame], at: Option<usize>) -> String {
+    let Some(frame) = at.and_then(|index| stack.get(index)) else {
         return WITHOUT_STACK.to_owned();
     };
     match (&frame.file, frame.line) {
@@ -28,6 +28,7 @@ pub fn base_name(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use memguard_symbolize::location_index;
 
     fn frame(function: &str, file: Option<&str>, line: Option<u32>) -> Frame {
         Frame {
@@ -43,6 +44,7 @@ mod tests {
     /// Goal: the best that is known, in the form the contract fixes.
     #[test]
     fn best_known_form() {
+        let location = |stack: &[Frame]| location(stack, location_index(stack));
         let malloc = frame("malloc", None, None);
         let full = frame("accept_loop", Some("/src/net/server.c"), Some(142));
         assert_eq!(location(&[malloc.clone(), full]), "server.c:142");

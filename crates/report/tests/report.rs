@@ -7,6 +7,7 @@ use std::path::Path;
 
 use memguard_detect::{Evidence, Finding, Kind, Pattern};
 use memguard_model::{SiteId, StackId};
+use memguard_patterns::Library;
 use memguard_report::{
     Exit, ExplainedInput, Fate, FindingInput, LimitInput, LimitKind, MemoryInput, OverheadInput,
     ProcessInput, ReadError, Report, ReportInput, SessionInput, StackCounts, SummaryOptions, TextOptions,
@@ -236,7 +237,7 @@ fn repeated<T: Clone>(items: &[T], times: usize) -> Vec<T> {
 }
 
 fn shown(input: &ReportInput) -> Report {
-    filter(assemble(input), &Thresholds::default())
+    filter(assemble(input, &Library::default()), &Thresholds::default())
 }
 
 fn golden(name: &str, actual: &str) {
@@ -250,7 +251,7 @@ fn golden(name: &str, actual: &str) {
 
 #[test]
 fn golden_files() {
-    golden("service.json", &render_json(&assemble(&service())));
+    golden("service.json", &render_json(&assemble(&service(), &Library::default())));
     golden("healthy.json", &render_json(&shown(&healthy())));
     golden("service.txt", &render_text(&shown(&service()), TextOptions::default()));
     golden("service-wide.txt", &render_text(&shown(&service()), TextOptions { columns: 140, colour: false }));
@@ -271,14 +272,14 @@ fn json_follows_schema() {
     let schema = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     for input in [service(), healthy()] {
-        let document = serde_json::to_value(assemble(&input)).unwrap();
+        let document = serde_json::to_value(assemble(&input, &Library::default())).unwrap();
         let errors: Vec<String> = validator
             .iter_errors(&document)
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
         assert!(errors.is_empty(), "{errors:#?}");
     }
-    let document = serde_json::to_value(assemble(&service())).unwrap();
+    let document = serde_json::to_value(assemble(&service(), &Library::default())).unwrap();
     let breakages: [(&str, serde_json::Value); 10] = [
         ("/findings/0/known", 1.into()),
         ("/processes/0/forecast/0/resource", "patience".into()),
@@ -312,7 +313,7 @@ fn stored_reports_are_read() {
     assert!(first.findings.iter().all(|finding| !finding.known && finding.time_to_limit_s.is_none()));
     assert_eq!(first.findings.len(), 4);
     assert!(!render_text(&first, TextOptions::default()).is_empty());
-    let report = assemble(&service());
+    let report = assemble(&service(), &Library::default());
     let json = render_json(&report);
     assert_eq!(read_report(json.as_bytes()).unwrap(), report);
     assert!(matches!(read_report(b"{\"sch"), Err(ReadError::NotJson(_))));
@@ -332,10 +333,10 @@ fn stored_reports_are_read() {
 #[test]
 fn assembly_is_deterministic() {
     let input = service();
-    let report = assemble(&input);
+    let report = assemble(&input, &Library::default());
     let mut reversed = input;
     reversed.findings.reverse();
-    assert_eq!(assemble(&reversed), report);
+    assert_eq!(assemble(&reversed, &Library::default()), report);
     let weights: Vec<f64> =
         report.findings.iter().map(|finding| finding.size_mb * finding.confidence).collect();
     assert!(weights.is_sorted_by(|left, right| left >= right), "{weights:?}");
@@ -349,7 +350,7 @@ fn assembly_is_deterministic() {
 /// Goal: the filter drops the unsure and makes sums and stamp anew.
 #[test]
 fn filter_recomputes() {
-    let all = assemble(&service());
+    let all = assemble(&service(), &Library::default());
     let sure = filter(all.clone(), &Thresholds::of_confidence(0.9));
     assert_eq!(sure.findings.len(), 2, "the cache and the possible leak go");
     assert_ne!(sure.stamp, all.stamp);
@@ -363,7 +364,7 @@ fn text_fits() {
     let mut input = service();
     input.findings[0].finding.growth_bytes_per_hour = f64::NAN;
     input.findings[0].finding.size_bytes_interval = (f64::NEG_INFINITY, f64::INFINITY);
-    let mut report = assemble(&input);
+    let mut report = assemble(&input, &Library::default());
     // What is read from a file may be stranger than what is assembled.
     report.findings[0].pattern = "fragmentation".to_owned();
     report.findings[0].stack.clear();
@@ -392,7 +393,7 @@ fn a_leak_of_several_processes_is_one_finding() {
     in_worker.finding.size_bytes /= 2.0;
     in_worker.finding.confidence = 0.6;
     input.findings.push(in_worker);
-    let (alone, both) = (assemble(&service()), assemble(&input));
+    let (alone, both) = (assemble(&service(), &Library::default()), assemble(&input, &Library::default()));
     assert_eq!(alone.findings.len(), both.findings.len());
     let (one, two) = (&alone.findings[0], &both.findings[0]);
     assert_eq!((two.process, &two.processes[..]), (4242, &[4242, 4250][..]));
@@ -405,14 +406,14 @@ fn a_leak_of_several_processes_is_one_finding() {
 /// nothing wrong with it yet.
 #[test]
 fn an_earlier_report_stands_until_the_next_collector_can_judge() {
-    let earlier = assemble(&service());
+    let earlier = assemble(&service(), &Library::default());
     let mut input = service();
     input.findings.clear();
     input.processes.truncate(1);
     input.processes[0].fate = Fate::Running;
     input.processes[0].ended_at = None;
     input.processes[0].rss_peak_bytes = 1 << 20;
-    let now = assemble(&input);
+    let now = assemble(&input, &Library::default());
     let young = merge(&earlier, now.clone(), false);
     assert_eq!(young.findings, earlier.findings);
     assert_eq!(young.stamp, earlier.stamp);
@@ -422,7 +423,7 @@ fn an_earlier_report_stands_until_the_next_collector_can_judge() {
     assert!(judged.findings.is_empty(), "withdrawn: the process lives and nothing is found in it");
     input.processes[0].fate = Fate::Ended;
     assert_eq!(
-        merge(&earlier, assemble(&input), true).findings,
+        merge(&earlier, assemble(&input, &Library::default()), true).findings,
         earlier.findings,
         "of the dead nothing new is learnt"
     );

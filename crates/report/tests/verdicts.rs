@@ -3,6 +3,7 @@
 
 use memguard_detect::{Evidence, Finding, Kind};
 use memguard_model::{SiteId, StackId};
+use memguard_patterns::Library;
 use memguard_report::{
     Baseline, Fate, FindingInput, LimitInput, LimitKind, ProcessInput, Report, ReportInput, Resource,
     SummaryOptions, Suppressions, TextOptions, Thresholds, assemble, filter, follow, fresh, mark, merge,
@@ -76,7 +77,7 @@ fn input(findings: Vec<FindingInput>) -> ReportInput {
 }
 
 fn report(findings: Vec<FindingInput>) -> Report {
-    assemble(&input(findings))
+    assemble(&input(findings), &Library::default())
 }
 
 fn limit(kind: LimitKind, limit: f64, held: f64, shared: Option<&str>) -> LimitInput {
@@ -234,7 +235,7 @@ fn withdrawn_findings_are_told() {
 
     let mut elsewhere = input(vec![]);
     elsewhere.processes[0].pid = 8;
-    let mut elsewhere = assemble(&elsewhere);
+    let mut elsewhere = assemble(&elsewhere, &Library::default());
     follow(&first, &mut elsewhere);
     assert!(elsewhere.withdrawn.is_empty(), "its process is left out of the report");
 
@@ -277,7 +278,7 @@ fn limits_are_reached_when_arithmetic_says_so() {
         limit(LimitKind::Descriptors, 1024.0, 524.0, None),
         limit(LimitKind::UserTasks, 100.0, 99.0, None),
     ];
-    let told = assemble(&service);
+    let told = assemble(&service, &Library::default());
     let finding = |function: &str| told.findings.iter().find(|f| f.location.starts_with(function)).unwrap();
     let (load, store, open_it) = (finding("load"), finding("store"), finding("open_it"));
     assert_eq!(load.limit.as_deref(), Some("cgroup memory limit 512 MiB"));
@@ -310,7 +311,7 @@ fn limits_are_reached_when_arithmetic_says_so() {
 
     // Confidence does not move time; what is too unsure to be shown does not count into the whole.
     service.findings[0].finding.confidence = 0.3;
-    let unsure = assemble(&service);
+    let unsure = assemble(&service, &Library::default());
     assert_eq!(
         unsure.findings.iter().find(|f| f.location.starts_with("load")).unwrap().time_to_limit_s,
         load.time_to_limit_s
@@ -333,7 +334,7 @@ fn limits_are_reached_when_arithmetic_says_so() {
     ] {
         let mut other = service.clone();
         change(&mut other);
-        let other = assemble(&other);
+        let other = assemble(&other, &Library::default());
         assert!(
             other.findings.iter().all(|f| f.time_to_limit_s.is_none() && f.limit.is_none()),
             "{:?}",
@@ -343,7 +344,7 @@ fn limits_are_reached_when_arithmetic_says_so() {
     }
     // Beyond the limit already.
     service.processes[0].limits = vec![limit(LimitKind::CgroupMemory, 100.0 * MIB, 300.0 * MIB, None)];
-    let over = assemble(&service);
+    let over = assemble(&service, &Library::default());
     assert!(near(over.processes[0].forecast[0].time_to_limit_s, 0.0));
     assert!(render_text(&over, TextOptions::default()).contains("the limit is reached (cgroup"));
 }
@@ -363,7 +364,7 @@ fn shared_limits_are_used_up_together() {
         other.process = 1;
         service.findings.push(other);
     }
-    let told = assemble(&service);
+    let told = assemble(&service, &Library::default());
     assert_eq!(told.findings.len(), 2);
     assert!(near(told.findings[0].time_to_limit_s.unwrap(), 15.0 * HOUR_S), "{:?}", told.findings[0]);
     assert!(near(told.findings[1].time_to_limit_s.unwrap(), 5.0 * HOUR_S));
@@ -373,7 +374,7 @@ fn shared_limits_are_used_up_together() {
     }
     // One that has ended takes no more.
     service.processes[1].fate = Fate::Ended;
-    let told = assemble(&service);
+    let told = assemble(&service, &Library::default());
     assert!(near(told.processes[0].forecast.last().unwrap().time_to_limit_s, 30.0 * HOUR_S));
 }
 
@@ -386,7 +387,7 @@ fn the_next_30_days_cost_what_is_held_in_them() {
         service.processes[0]
             .limits
             .extend(headroom_mb.map(|mb| limit(LimitKind::CgroupMemory, held + mb * MIB, held, None)));
-        let told = assemble(&service);
+        let told = assemble(&service, &Library::default());
         assert!(near(told.total_estimated_cost_usd_next_30_days, told.findings[0].cost_usd_next_30_days));
         told.findings[0].cost_usd_next_30_days
     };
@@ -414,7 +415,7 @@ fn everything_follows_the_schema() {
         limit(LimitKind::CgroupMemory, 512.0 * MIB, 212.0 * MIB, Some("/a")),
         limit(LimitKind::Descriptors, 1024.0, 524.0, None),
     ];
-    let mut stored = assemble(&service);
+    let mut stored = assemble(&service, &Library::default());
     follow(&report(vec![heap("gone", 2.0, 0.0)]), &mut stored);
     let mut rules = Suppressions::default();
     let text = "[[suppression]]\nname = 'a'\nreason = 'r'\nfunction = 'load_*'\n\

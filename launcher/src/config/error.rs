@@ -104,6 +104,14 @@ pub enum ConfigError {
         /// What is missing and what to do.
         why: String,
     },
+    /// A folder of fingerprints, or one of its files, is not taken.
+    #[error("{origin}: {error}")]
+    Patterns {
+        /// Where the folder was named.
+        origin: Origin,
+        /// What is wrong with it.
+        error: memguard_patterns::LoadError,
+    },
     /// Two keys of one source say the same thing.
     #[error("{second}: {second_key} and {first_key} ({first}) both set the sampling interval; keep one")]
     BothSamplingKeys {

@@ -150,6 +150,15 @@ mod tests {
     }
 
     #[test]
+    fn relative_folders_of_fingerprints_are_relative_to_the_file() {
+        for text in ["patterns_dir = \"a:/b\"", "patterns_dir = [\"a\", \"/b\"]"] {
+            let found = parse(text, Path::new("/etc/memguard/m.toml")).expect("known key");
+            assert_eq!(found[0].text, "/etc/memguard/a:/b");
+        }
+        assert!(message("patterns_dir = \"\"").contains("expected a folder, or several with colons between"));
+    }
+
+    #[test]
     fn a_relative_folder_is_relative_to_the_file() {
         let found = parse("dir = \"state\"", Path::new("/etc/memguard/m.toml")).expect("known key");
         assert_eq!(found[0].text, "/etc/memguard/state");

@@ -43,6 +43,8 @@ pub enum Kind {
     Files { set: fn(&mut Settings, Vec<PathBuf>) },
     /// A folder.
     Folder { set: fn(&mut Settings, PathBuf) },
+    /// Folders, with colons between.
+    Folders { set: fn(&mut Settings, Vec<PathBuf>) },
     /// An address.
     Address { set: fn(&mut Settings, String) },
 }
@@ -120,6 +122,11 @@ impl Kind {
                 set(to, files.collect::<Option<_>>().ok_or(INVALID)?);
             }
             Self::Folder { set } if !text.is_empty() => set(to, PathBuf::from(text)),
+            Self::Folders { set } => {
+                let parts = text.split(FILES_SEPARATOR).filter(|part| !part.is_empty());
+                let folders: Option<Vec<_>> = parts.map(absolute).collect();
+                set(to, folders.filter(|folders| !folders.is_empty()).ok_or(INVALID)?);
+            }
             Self::Address { set } if !text.is_empty() => set(to, text.to_owned()),
             Self::Folder { .. } | Self::Address { .. } => return Err(INVALID),
         }
@@ -168,6 +175,7 @@ impl Kind {
             Self::File { .. } => "a file".to_owned(),
             Self::Files { .. } => "files, with colons between".to_owned(),
             Self::Folder { .. } => "a folder".to_owned(),
+            Self::Folders { .. } => "a folder, or several with colons between".to_owned(),
             Self::Address { .. } => "an address".to_owned(),
         }
     }
@@ -179,7 +187,7 @@ impl Kind {
         let joined = |text: &str| folder.join(text).to_string_lossy().into_owned();
         match self {
             Self::Folder { .. } | Self::File { .. } if !text.is_empty() => joined(&text),
-            Self::Files { .. } => {
+            Self::Files { .. } | Self::Folders { .. } => {
                 let files = text.split(FILES_SEPARATOR).filter(|file| !file.is_empty()).map(joined);
                 files.collect::<Vec<_>>().join(&FILES_SEPARATOR.to_string())
             }
@@ -189,7 +197,7 @@ impl Kind {
 
     /// What stands between the items of a list.
     pub fn separator(&self) -> char {
-        if matches!(self, Self::Files { .. }) { FILES_SEPARATOR } else { ',' }
+        if matches!(self, Self::Files { .. } | Self::Folders { .. }) { FILES_SEPARATOR } else { ',' }
     }
 }
 

@@ -19,6 +19,8 @@ mod docs_test;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use memguard_patterns::Library;
+
 pub use error::{ConfigError, Origin, reason};
 pub use key::Key;
 pub use pattern::{Pattern, PatternSet};
@@ -38,7 +40,7 @@ pub struct Sources {
     pub options: Vec<(&'static Key, String)>,
 }
 
-/// Reads every source and merges them. Nothing is started and nothing is written.
+/// Reads every source and merges them, and checks the files that the settings name. Nothing is started and nothing is written.
 ///
 /// # Errors
 /// The first thing found wrong, with its source, in the order file, environment, command line.
@@ -52,7 +54,17 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
         let origin = Origin::Option(key.option.unwrap_or(key.name));
         assignments.push(Assignment { key, pattern: None, text: text.clone(), origin });
     }
-    settings::resolve(&assignments)
+    let settings = settings::resolve(&assignments)?;
+    check_patterns(&settings, &assignments)?;
+    Ok(settings)
+}
+
+/// Whoever wrote a fingerprint learns at once what is wrong with it, not when a report is due.
+fn check_patterns(settings: &Settings, assignments: &[Assignment]) -> Result<(), ConfigError> {
+    let Err(error) = Library::with_folders(&settings.patterns_dir) else { return Ok(()) };
+    let chosen = assignments.iter().rev().find(|assignment| assignment.key.name == "patterns_dir");
+    let origin = chosen.map_or(Origin::Default, |assignment| assignment.origin.clone());
+    Err(ConfigError::Patterns { origin, error })
 }
 
 /// The file named by `--config`, else `./memguard.toml`, else the one in the user's configuration folder.

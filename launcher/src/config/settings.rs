@@ -33,12 +33,18 @@ pub struct Settings {
     pub handle_age_max: Duration,
     /// Whether names of resources are left out.
     pub redact: bool,
+    /// Whether what is read of the processes is kept, to be judged again.
+    #[serde(default)]
+    pub record: bool,
     /// Share of the program's CPU time that hooks may take, 0 to 1; `None` is no limit.
     pub overhead_budget: Option<f64>,
     /// Capacity of the table of live sampled objects, per process.
     pub live_objects: u64,
     /// Price of one gigabyte of memory over one hour, US dollars.
     pub usd_per_gb_hour: f64,
+    /// Folders of the user's own fingerprints.
+    #[serde(default)]
+    pub patterns_dir: Vec<PathBuf>,
     /// Where findings would be sent; nothing is sent in this version.
     pub telemetry_endpoint: Option<String>,
     /// The folder of the sessions, where one was chosen.

@@ -91,6 +91,15 @@ pub const KEYS: &[Key] = &[
         help: "Leak patterns to look for",
     },
     Key {
+        name: "patterns_dir",
+        option: Some("patterns-dir"),
+        value_name: "DIR",
+        kind: Kind::Folders { set: |to, folders| to.patterns_dir = folders },
+        default: "",
+        aggressive: "",
+        help: "Folders with fingerprints of your own, *.toml as in docs/patterns.md, beside the built-in ones",
+    },
+    Key {
         name: "auto_cleanup.<pattern>",
         option: Some("auto-cleanup"),
         value_name: "NAMES",
@@ -118,6 +127,15 @@ pub const KEYS: &[Key] = &[
         default: "false",
         aggressive: "false",
         help: "Leave paths, addresses and names of threads and commands out of what is recorded of resources",
+    },
+    Key {
+        name: "record",
+        option: Some("record"),
+        value_name: "",
+        kind: Kind::Switch { set: |to, value| to.record = value },
+        default: "false",
+        aggressive: "false",
+        help: "Keep what is read of each process in record-PID.jsonl.gz in the session's directory, 256 MiB at most each, for 'memguard replay'",
     },
     Key {
         name: "overhead_budget",

@@ -9,7 +9,7 @@ use super::Watch;
 use super::process::{Costs, Watched};
 
 /// Suspicions below this are not worth storing.
-const CONFIDENCE_STORED_MIN: f64 = 0.05;
+pub const CONFIDENCE_STORED_MIN: f64 = 0.05;
 /// CPU times below this are too short to divide by, in ns.
 const CPU_NS_MIN: u64 = 50_000_000;
 

@@ -10,8 +10,11 @@ mod governor;
 mod limits;
 mod outside;
 mod process;
+mod recorder;
 mod report_file;
+mod shown;
 mod sites;
+mod tracer;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -19,9 +22,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use memguard_collect::{Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
-use memguard_detect::{
-    DetectConfig, Detector, Handles, HeapGrowth, Listeners, Mappings, Processes, Threads, Timers, Verdicts,
-};
+use memguard_detect::{DetectConfig, Verdicts};
+use memguard_patterns::Library;
 use memguard_segment::Capacities;
 use memguard_segment::control;
 
@@ -30,7 +32,9 @@ use crate::spawn::ProgramExit;
 use governor::Governor;
 use outside::Outside;
 use process::{Costs, Watched};
+use recorder::RecordingPlan;
 use sites::Sites;
+use tracer::{TracePace, Tracer};
 
 pub use facts::unix_time_s;
 pub use report_file::{FILE_NAME, ReportFile};
@@ -58,9 +62,6 @@ const UNREADABLE_MAX: usize = 16;
 /// How many looks a segment may take until it can be read.
 const OPEN_TRIES_MAX: u32 = 20;
 
-/// Makes a fresh detector.
-type MakeDetector = fn() -> Box<dyn Detector + Send>;
-
 /// One session under watch.
 pub struct Watch {
     files: SessionFiles,
@@ -70,6 +71,8 @@ pub struct Watch {
     processes: Vec<Watched>,
     outside: Outside,
     sites: Sites,
+    /// Why the user's own fingerprints are not in force.
+    fingerprints_lost: Option<String>,
     config: DetectConfig,
     patterns: PatternSet,
     overhead_budget: Option<f64>,
@@ -87,6 +90,7 @@ pub struct Watch {
     forgotten: u64,
     forgotten_remarkable: u64,
     forgotten_costs: Costs,
+    recording: Option<RecordingPlan>,
 }
 
 impl Watch {
@@ -96,18 +100,20 @@ impl Watch {
     /// If the directory cannot be written to or the disk is full.
     pub fn prepare(directory: &Path, settings: &Settings) -> io::Result<Self> {
         let control = capacities(settings);
-        Ok(Self::over(memguard_collect::prepare(directory, &control)?, settings))
+        Ok(Self::over(memguard_collect::prepare(directory, &control)?, directory, settings))
     }
 
     /// Goes on with what another collector has prepared.
     pub fn resume(directory: &Path, settings: &Settings) -> Self {
-        Self::over(SessionFiles::open(directory), settings)
+        Self::over(SessionFiles::open(directory), directory, settings)
     }
 
-    fn over(files: SessionFiles, settings: &Settings) -> Self {
-        let mut config = if settings.aggressive { DetectConfig::aggressive() } else { DetectConfig::guard() };
-        config.sample_interval_bytes = settings.sample_bytes as f64;
-        config.handles_max_age_s = settings.handle_age_max.as_secs_f64();
+    fn over(files: SessionFiles, directory: &Path, settings: &Settings) -> Self {
+        // They were checked when the session was made. What has happened to them since costs names, no findings.
+        let library = Library::with_folders(&settings.patterns_dir);
+        let fingerprints_lost = library.as_ref().err().map(ToString::to_string);
+        let age_max_s = settings.handle_age_max.as_secs_f64();
+        let config = DetectConfig::of(settings.aggressive, settings.sample_bytes, age_max_s);
         Self {
             files,
             kernel: Kernel::default(),
@@ -115,7 +121,8 @@ impl Watch {
             redaction: if settings.redact { Redaction::On } else { Redaction::Off },
             processes: Vec::new(),
             outside: Outside::default(),
-            sites: Sites::new(),
+            sites: Sites::new(library.unwrap_or_default()),
+            fingerprints_lost,
             config,
             patterns: settings.patterns,
             overhead_budget: settings.overhead_budget,
@@ -131,6 +138,7 @@ impl Watch {
             forgotten: 0,
             forgotten_remarkable: 0,
             forgotten_costs: Costs::default(),
+            recording: RecordingPlan::of(directory, settings),
         }
     }
 
@@ -167,8 +175,8 @@ impl Watch {
         self.unopened.extend(self.files.new_segments().into_iter().map(|path| (path, 0)));
         for (path, tries) in std::mem::take(&mut self.unopened) {
             let resources = ResourceReader::new(self.pace, self.redaction);
-            match Watched::open(&path, self.verdicts(), self.governor(), resources) {
-                Ok(process) => self.processes.push(process),
+            match Watched::open(&path, self.verdicts(), self.governor(), self.tracer(), resources) {
+                Ok(process) => self.processes.push(process.recorded(self.recording.clone())),
                 // Its process is just making it, or was killed while it did.
                 Err(_) if tries < OPEN_TRIES_MAX && !is_last => self.unopened.push((path, tries + 1)),
                 Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
@@ -196,7 +204,10 @@ impl Watch {
         self.forget_unremarkable();
         self.forget_remarkable();
         self.looked = Some(Instant::now());
-        self.cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
+        let took = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
+        // Looks through memory keep a pace of their own.
+        let traced: Duration = self.processes.iter_mut().map(Watched::take_trace_cost).sum();
+        self.cost = took.saturating_sub(traced);
     }
 
     /// Processes without hooks that were not watched before.
@@ -205,30 +216,25 @@ impl Watch {
         let hooked: BTreeSet<i32> = alive.map(|process| process.pid() as i32).collect();
         for reader in self.outside.fresh(&hooked) {
             let resources = ResourceReader::new(self.pace, self.redaction);
-            self.processes.push(Watched::observe(reader, self.verdicts(), resources));
+            let process = Watched::observe(reader, self.verdicts(), resources);
+            self.processes.push(process.recorded(self.recording.clone()));
         }
     }
 
     /// Judges by the patterns that are switched on.
     fn verdicts(&self) -> Verdicts {
-        let all: [(&str, MakeDetector); 7] = [
-            ("leaks", || Box::new(HeapGrowth)),
-            ("handles", || Box::new(Handles)),
-            ("timers", || Box::new(Timers)),
-            ("threads", || Box::new(Threads)),
-            ("listeners", || Box::new(Listeners)),
-            ("processes", || Box::new(Processes)),
-            ("mappings", || Box::new(Mappings)),
-        ];
-        let is_on = |name| Pattern::named(name).is_some_and(|pattern| self.patterns.contains(pattern));
-        let chosen = all.iter().filter(|(name, _)| is_on(name)).map(|(_, make)| make());
-        Verdicts::with_detectors(self.config, chosen.collect())
+        let is_on = |name: &str| Pattern::named(name).is_some_and(|pattern| self.patterns.contains(pattern));
+        Verdicts::chosen(self.config, &is_on)
     }
 
     /// Where everything is recorded there is nothing to govern.
     fn governor(&self) -> Option<Governor> {
         let budget = self.overhead_budget.filter(|_| self.sample_bytes != 0)?;
         Some(Governor::new(budget, self.sample_bytes))
+    }
+
+    fn tracer(&self) -> Tracer {
+        Tracer::new(if self.sample_bytes == 0 { TracePace::AUDIT } else { TracePace::GUARD })
     }
 
     /// A process that has executed another program goes on under its number with another segment: what the old program
@@ -296,6 +302,11 @@ impl Watch {
         self.files.remove();
     }
 
+    /// The fingerprints in force.
+    pub fn library(&self) -> &Library {
+        self.sites.library()
+    }
+
     /// How many watched processes live.
     pub fn living(&self) -> usize {
         self.processes.iter().filter(|process| process.is_active() && !process.is_over()).count()
@@ -323,11 +334,16 @@ impl Watch {
                 self.forgotten_remarkable
             )
         });
+        let recording = self.processes.iter().find_map(Watched::recording_trouble).map(str::to_owned);
         let unreadable = (self.unreadable_more > 0)
             .then(|| format!("{} more segments could not be read", self.unreadable_more));
+        let fingerprints = self.fingerprints_lost.iter();
+        let fingerprints = fingerprints.map(|why| format!("own fingerprints were left out: {why}"));
         refused
+            .chain(fingerprints)
             .chain(forgotten)
             .chain(remarkable)
+            .chain(recording)
             .chain(unreadable)
             .chain(self.unreadable.iter().map(|why| format!("a segment could not be read: {why}")))
             .collect()

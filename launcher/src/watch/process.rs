@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use memguard_collect::{Kernel, OpenError, ProcessReader, ResourceReader};
 use memguard_detect::{DetectConfig, Finding, Pattern, Verdicts};
-use memguard_inspect::{Identity, Stat, monotonic_ns};
+use memguard_inspect::{Identity, Stat, monotonic_ns, processor_wait_ns};
 use memguard_model::{ProcessModel, Reading, StackId};
 use memguard_report::{Exit, Fate, ProcessInput, StackCounts};
 use memguard_symbolize::ModuleRef;
@@ -18,7 +19,10 @@ use memguard_symbolize::ModuleRef;
 use super::facts::unix_time_s;
 use super::governor::{Governor, Look};
 use super::limits::limits;
+use super::recorder::{Recorder, RecordingPlan};
+use super::shown::Shown;
 use super::sites::{ProcessSites, Sites};
+use super::tracer::Tracer;
 use crate::spawn::ProgramExit;
 
 /// How many looks a process is judged by that was over before the first.
@@ -52,6 +56,12 @@ pub struct Watched {
     costs: Costs,
     governor: Option<Governor>,
     limits_read_ns: Option<u64>,
+    tracer: Option<Tracer>,
+    /// Time that it waited for a processor, in ns.
+    wait_ns: u64,
+    /// What was shown lately.
+    shown: Shown,
+    recorder: Recorder,
 }
 
 /// What watching the process costs, and how its heap grew.
@@ -92,10 +102,17 @@ impl Watched {
         path: &Path,
         verdicts: Verdicts,
         governor: Option<Governor>,
+        tracer: Tracer,
         resources: ResourceReader,
     ) -> Result<Self, OpenError> {
         let reader = ProcessReader::open(path)?;
-        Ok(Self { path: Some(path.to_owned()), governor, ..Self::observe(reader, verdicts, resources) })
+        let tracer = Some(tracer);
+        Ok(Self {
+            path: Some(path.to_owned()),
+            governor,
+            tracer,
+            ..Self::observe(reader, verdicts, resources)
+        })
     }
 
     /// A process without hooks.
@@ -117,7 +134,22 @@ impl Watched {
             costs: Costs::default(),
             governor: None,
             limits_read_ns: None,
+            tracer: None,
+            wait_ns: 0,
+            shown: Shown::default(),
+            recorder: Recorder::default(),
         }
+    }
+
+    /// Keeps what is taken in from now on, if there is a plan.
+    #[must_use]
+    pub fn recorded(self, plan: Option<RecordingPlan>) -> Self {
+        Self { recorder: Recorder::new(plan), ..self }
+    }
+
+    /// What went wrong with its recording.
+    pub fn recording_trouble(&self) -> Option<&str> {
+        self.recorder.trouble()
     }
 
     /// Its number as we see it, which in another PID namespace is not the one that it knows.
@@ -196,6 +228,7 @@ impl Watched {
             self.costs.cpu_ns = stat.cpu_ns;
             let interval = reader.sample_interval_bytes();
             self.model.absorb_sample_interval(reading.at_ns, interval);
+            self.recorder.sample_interval(reading.at_ns, interval, reader);
             self.costs.sample_bytes_peak = self.costs.sample_bytes_peak.max(interval);
             if let Some(governor) = &mut self.governor {
                 let look = Look { at_ns: reading.at_ns, cpu_ns: stat.cpu_ns, hooks: reader.hook_times() };
@@ -205,17 +238,27 @@ impl Watched {
                 }
             }
         }
+        if let Some(stat) = stat {
+            self.wait_ns = processor_wait_ns(stat.identity.pid).unwrap_or(self.wait_ns);
+        }
         if self.costs.cpu_ns != 0 {
-            self.model.absorb_cpu(self.costs.cpu_ns);
+            self.model.absorb_cpu(self.costs.cpu_ns + self.wait_ns);
+            self.recorder.cpu(self.costs.cpu_ns + self.wait_ns);
         }
         if is_over && !self.known {
-            self.replay(&reading);
+            self.replay(&reading, sites);
         }
-        self.model.absorb(&reading, &|stack: StackId| self.sites.of(stack));
+        self.absorb(&reading, sites);
         if let (Some(stat), Some(kernel)) = (stat, kernel) {
             self.look_at_resources(sites, kernel, &stat);
         }
-        self.findings = self.verdicts.look(&self.model);
+        self.judge(sites);
+        if is_over {
+            self.findings.extend(self.shown.given_back_at_end(&self.findings, &self.model));
+        } else {
+            self.shown.add(reading.at_ns, &self.findings);
+            self.trace(reading.at_ns);
+        }
         if let Some(stat) = stat {
             self.look_at_limits(&stat, reading.at_ns);
         }
@@ -229,12 +272,47 @@ impl Watched {
         }
     }
 
+    /// Looks for pointers to what is suspected, if it is time. The next look judges by what was found.
+    fn trace(&mut self, at_ns: u64) {
+        let (Some(tracer), Some(identity)) = (&mut self.tracer, self.identity) else { return };
+        if !tracer.is_due() {
+            return;
+        }
+        let session = self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
+        let is_ours = |path: &str| path.contains("/libmemguard") || Path::new(path).starts_with(session);
+        let wanted = self.verdicts.to_trace(&self.model);
+        let traces = tracer.look(identity.pid, wanted, &self.model, &is_ours);
+        if !traces.is_empty() {
+            self.recorder.traces(at_ns, &traces);
+            self.model.absorb_traces(at_ns, traces);
+        }
+    }
+
+    /// CPU time that this has taken since it was last asked.
+    pub fn take_trace_cost(&mut self) -> Duration {
+        self.tracer.as_mut().map(Tracer::take_cost).unwrap_or_default()
+    }
+
     /// The process was over before anybody looked: the looks that should have been are made up from its tables.
-    fn replay(&mut self, end: &Reading) {
+    fn replay(&mut self, end: &Reading, sites: &mut Sites) {
         for look in 1..REPLAYED_LOOKS {
             let Some(past) = end.as_of(end.at_ns / REPLAYED_LOOKS * look) else { return };
-            self.model.absorb(&past, &|stack: StackId| self.sites.of(stack));
-            self.findings = self.verdicts.look(&self.model);
+            self.absorb(&past, sites);
+            self.judge(sites);
+        }
+    }
+
+    fn absorb(&mut self, reading: &Reading, sites: &mut Sites) {
+        if let Some(reader) = &self.reader {
+            self.recorder.heap(reading, reader, &mut self.sites, sites);
+        }
+        self.model.absorb(reading, &|stack: StackId| self.sites.of(stack));
+    }
+
+    fn judge(&mut self, sites: &mut Sites) {
+        self.findings = self.verdicts.look(&self.model);
+        if let Some(reader) = &self.reader {
+            self.recorder.look(&self.findings, reader, &mut self.sites, sites);
         }
     }
 
@@ -257,6 +335,7 @@ impl Watched {
         self.facts.descriptors_limit = reading.descriptors_max.or(self.facts.descriptors_limit);
         self.facts.threads_last = reading.threads;
         self.facts.threads_peak = self.facts.threads_peak.max(reading.threads);
+        self.recorder.resources(&reading, reader, &mut self.sites, sites);
         self.model.absorb_resources(&reading, &|stack: StackId| self.sites.of(stack));
     }
 
@@ -318,12 +397,15 @@ impl Watched {
             self.kept_frames.insert(stack, frames);
         }
         self.reader = None;
+        self.recorder.end();
         // Nothing of it is looked at again; many processes may end in a session.
         self.model = ProcessModel::new();
         self.verdicts = Verdicts::with_detectors(DetectConfig::default(), Vec::new());
         self.resources.forget();
         self.sites = ProcessSites::default();
         self.governor = None;
+        self.tracer = None;
+        self.shown = Shown::default();
         if let Some(path) = &self.path {
             // The directory may be gone; then so is the file.
             let _ = std::fs::remove_file(path);

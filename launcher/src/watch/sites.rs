@@ -4,6 +4,9 @@
 //! A site is the innermost frame of the application: same module, same address. The names that tell the application's
 //! frames from allocator wrappers and runtimes come from symbol tables alone, which is cheap; files, lines and inlined
 //! frames are looked up when a report is written.
+//!
+//! Where a shared library that fingerprints know was called, the site is the caller: what one call of `SSL_new` allocates at a
+//! dozen places of OpenSSL is one site, and two callers are two.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -12,8 +15,9 @@ use std::path::PathBuf;
 
 use memguard_collect::ProcessReader;
 use memguard_model::{SiteId, StackId};
+use memguard_patterns::Library;
 use memguard_segment::FRAME_UNKNOWN_MODULE;
-use memguard_symbolize::{Frame, ModuleRef, Symbolizer, SymbolizerOptions, location_index};
+use memguard_symbolize::{Frame, FrameRole, ModuleRef, Symbolizer, SymbolizerOptions, location_index, role};
 
 /// The site of stacks that nothing is known of.
 const UNKNOWN: SiteId = SiteId(0);
@@ -26,11 +30,17 @@ const FRAMES_NAMED_MAX: usize = 48;
 pub struct Sites {
     numbers: HashMap<(ModuleRef, u64), SiteId>,
     symbolizer: Symbolizer,
+    library: Library,
 }
 
 impl Sites {
-    pub fn new() -> Self {
-        Self { numbers: HashMap::new(), symbolizer: Symbolizer::new(SymbolizerOptions::default()) }
+    pub fn new(library: Library) -> Self {
+        Self { numbers: HashMap::new(), symbolizer: Symbolizer::new(SymbolizerOptions::default()), library }
+    }
+
+    /// The fingerprints that know libraries.
+    pub fn library(&self) -> &Library {
+        &self.library
     }
 
     fn number(&mut self, frame: &(ModuleRef, u64)) -> SiteId {
@@ -45,19 +55,40 @@ impl Sites {
         next
     }
 
-    /// The site of a stack: its innermost application frame.
+    /// The site of a stack: its innermost application frame outside of known libraries.
     fn of(&mut self, stack: &[(ModuleRef, u64)]) -> SiteId {
+        let named = self.functions(stack);
+        self.place(&named).and_then(|at| stack.get(at)).map_or(UNKNOWN, |frame| self.number(frame))
+    }
+
+    /// What the site of a stack is called, by functions alone.
+    pub fn name(&mut self, stack: &[(ModuleRef, u64)]) -> String {
+        let frames = self.functions(stack);
+        memguard_report::location(&frames, self.place(&frames))
+    }
+
+    /// The innermost frames up to the application's, with functions alone.
+    fn functions(&mut self, stack: &[(ModuleRef, u64)]) -> Vec<Frame> {
         let mut physical: Vec<Frame> = Vec::new();
         for (module, address) in stack.iter().take(FRAMES_NAMED_MAX) {
             let named = self.symbolizer.resolve_function_only(module, *address, true);
+            let role = role(&named);
             physical.push(named);
             // Most stacks reach the application within a few frames; the rest need no names.
-            let last = physical.len() - 1;
-            if memguard_symbolize::role(&physical[last]) == memguard_symbolize::FrameRole::Application {
-                return self.number(&stack[last]);
+            if role == FrameRole::Application && physical.last().is_some_and(|last| !is_shared_library(last))
+            {
+                break;
             }
         }
-        location_index(&physical).and_then(|at| stack.get(at)).map_or(UNKNOWN, |frame| self.number(frame))
+        physical
+    }
+
+    /// Which of the frames is the place: the application's innermost outside of known libraries.
+    fn place(&self, physical: &[Frame]) -> Option<usize> {
+        let application = physical.iter().position(|frame| role(frame) == FrameRole::Application);
+        let called = application.filter(|at| physical.get(*at).is_some_and(is_shared_library));
+        let place = called.and_then(|_| self.library.place(physical)).or(application);
+        place.or_else(|| location_index(physical))
     }
 
     /// The frames of a stack with functions, files, lines and inlined frames, innermost first.
@@ -65,6 +96,11 @@ impl Sites {
         let questions: Vec<_> = stack.iter().map(|(module, address)| (module, *address, true)).collect();
         self.symbolizer.resolve_all(&questions).into_iter().flatten().collect()
     }
+}
+
+/// Whether a frame may belong to a library that fingerprints know.
+fn is_shared_library(frame: &Frame) -> bool {
+    frame.module.contains(".so")
 }
 
 /// The sites of one process's stacks.
@@ -134,7 +170,7 @@ mod tests {
     /// Goal: code that is made at run time does not fill memory. Method: twice as many places as are kept.
     #[test]
     fn sites_are_bounded() {
-        let mut sites = Sites::new();
+        let mut sites = Sites::new(Library::default());
         let module = ModuleRef { path: PathBuf::from("[unknown]"), build_id: None };
         let first = sites.number(&(module.clone(), 0));
         for address in 1..2 * SITES_MAX as u64 {

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use crate::fixture::Fixture;
 
 /// Checks the one line and the code, and that `marker`, which the command would have made, is not there.
-fn check(fixture: &Fixture, output: &Output, code: i32, parts: &[&str]) {
+pub fn check(fixture: &Fixture, output: &Output, code: i32, parts: &[&str]) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -19,7 +19,7 @@ fn check(fixture: &Fixture, output: &Output, code: i32, parts: &[&str]) {
     assert!(!fixture.path().join("marker").exists(), "the program was started");
 }
 
-fn refused(arguments: &[&str], code: i32, parts: &[&str]) {
+pub fn refused(arguments: &[&str], code: i32, parts: &[&str]) {
     let fixture = Fixture::new();
     let output = fixture.output(arguments);
     check(&fixture, &output, code, parts);

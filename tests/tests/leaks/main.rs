@@ -4,6 +4,7 @@
 //! * `guard`: the main ones at default sampling, once 20 MB have leaked in 12 seconds
 //! * `family`: each function of the malloc family is recorded, exactly
 //! * `allocators`: operators and functions that other allocators bring themselves
+//! * `recorded`: what was read, judged again
 //! * `silence`: healthy near misses
 
 mod allocators;
@@ -11,4 +12,5 @@ mod audit;
 mod case;
 mod family;
 mod guard;
+mod recorded;
 mod silence;

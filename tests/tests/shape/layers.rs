@@ -9,7 +9,7 @@ use crate::output;
 
 /// Who may import whom, without the `memguard-` that all names begin with. `sampling` is arithmetic that knows nobody:
 /// estimators are needed on the other side as well.
-const TABLE: [(&str, &[&str]); 14] = [
+const TABLE: [(&str, &[&str]); 17] = [
     ("segment", &[]),
     ("sampling", &[]),
     ("unwind", &[]),
@@ -22,10 +22,25 @@ const TABLE: [(&str, &[&str]); 14] = [
     ("interposer", &["segment", "sampling", "unwind", "annex"]),
     ("collect", &["segment", "model", "inspect"]),
     ("detect", &["model", "sampling"]),
-    ("report", &["detect", "model", "symbolize"]),
+    ("patterns", &["detect", "symbolize"]),
+    ("recording", &["model", "detect"]),
+    ("simulate", &["detect", "model", "sampling"]),
+    ("report", &["detect", "model", "patterns", "symbolize"]),
     (
         "launcher",
-        &["segment", "sampling", "unwind", "model", "inspect", "collect", "detect", "symbolize", "report"],
+        &[
+            "segment",
+            "sampling",
+            "unwind",
+            "model",
+            "inspect",
+            "collect",
+            "detect",
+            "recording",
+            "symbolize",
+            "patterns",
+            "report",
+        ],
     ),
 ];
 

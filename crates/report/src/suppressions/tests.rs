@@ -45,6 +45,7 @@ fn finding(pattern: &str, kind: &str) -> ReportFinding {
             frame("__libc_start_main", Runtime, None, "libc.so.6"),
         ],
         evidence: Vec::new(),
+        fingerprint: None,
         cleanup: Cleanup::default(),
         known: false,
         suppressed_by: None,
@@ -281,7 +282,7 @@ fn a_suppression_is_appended() {
                     text = longer;
                 }
                 Err(error) => {
-                    assert!(error.to_string().contains("suppresses this finding already"), "{error}")
+                    assert!(error.to_string().contains("suppresses this finding already"), "{error}");
                 }
             }
         }

@@ -17,6 +17,13 @@ pub fn render(page: &mut Page, report: &Report, index: usize, finding: &ReportFi
     };
     page.line(&[(STRONG, &format!("{index}. {}  ", finding.kind)), (STRONG, &place)]);
     page.paragraph("   ", PLAIN, PLAIN, &finding.detail);
+    if let Some(known) = &finding.fingerprint {
+        field(page, "known as", &format!("{} ({})", known.title, known.name));
+        field(page, "", &known.explanation);
+        if let Some(said) = &known.prevalence {
+            field(page, "", &format!("How often: {}", said.text));
+        }
+    }
     field(page, "holds", &holds(finding));
     field(page, "grows", &grows(finding));
     field(page, "sure", &format!("{}, {:.2}", certainty(finding.confidence), finding.confidence));
@@ -29,13 +36,13 @@ pub fn render(page: &mut Page, report: &Report, index: usize, finding: &ReportFi
         field(page, "costs", &costs(finding));
     }
     field(page, "seen", &seen(report, finding));
-    field(page, "id", &finding.id);
     if !finding.suggested_fix.is_empty() {
         page.paragraph(&label("mend"), QUIET, STRONG, &finding.suggested_fix);
     }
     if finding.cleanup.done > 0 {
         field(page, "cleaned", &cleaned(finding));
     }
+    field(page, "id", &finding.id);
     stack::render(page, &label("stack"), finding);
     for (index, evidence) in finding.evidence.iter().enumerate() {
         let name = if index == 0 { "because" } else { "" };

@@ -10,7 +10,8 @@ mod stack;
 mod style;
 mod words;
 
-pub(crate) use style::{BAD, GOOD, PLAIN, QUIET, STRONG};
+pub(crate) use style::{BAD, GOOD};
+pub use style::{PLAIN, QUIET, STRONG};
 pub(crate) use words::{certainties, certainty, expired, reached, set_aside, verdict, watched};
 
 use crate::document::Report;

@@ -1,0 +1,60 @@
+//! Simulate, rules of confidence that hold look by look: caps, withdrawal, what a finding carries.
+
+use memguard_detect::DetectConfig;
+use memguard_sampling::Rng;
+use memguard_simulate::{FOREVER, Outcome, Program};
+
+/// A leak of 2 MB/s between two times; with `freed_s`, all of it is freed then.
+fn leak(seed: u64, span_s: (f64, f64), freed_s: f64, end_s: f64, config: DetectConfig) -> Outcome {
+    let mut rng = Rng::from_seed(seed);
+    let mut program = Program { thin: true, ..Program::default() };
+    program.poisson(&mut rng, 1, 4096, span_s, 500.0, |_| 500.0, |_, at| freed_s - at);
+    program.watch(&mut rng, config.look_gap_s, end_s, config)
+}
+
+/// Goal: a young process has no finding of 0.5 or more. Method: leaks, watched until just before maturity.
+#[test]
+fn young_processes_are_not_accused() {
+    for seed in 0..20 {
+        assert!(leak(seed, (0.0, 8.0), FOREVER, 7.0, DetectConfig::guard()).ever < 0.5);
+        assert!(leak(seed, (0.0, 2.0), FOREVER, 1.3, DetectConfig::aggressive()).ever < 0.5);
+    }
+}
+
+/// Goal: growth without access evidence never exceeds 0.85, and gets near it in time. Method: two minutes.
+#[test]
+fn growth_is_capped() {
+    let outcome = leak(1, (0.0, 120.0), FOREVER, 120.0, DetectConfig::guard());
+    assert!(outcome.last > 0.75 && outcome.ever <= 0.85, "{} {}", outcome.last, outcome.ever);
+}
+
+/// Goal: growth that ends is withdrawn. Method: a leak that stops at 60 % of the run.
+#[test]
+fn a_plateau_is_withdrawn() {
+    for seed in 0..10 {
+        let outcome = leak(seed, (0.0, 36.0), FOREVER, 60.0, DetectConfig::guard());
+        assert!(outcome.ever >= 0.5 && outcome.last < 0.5, "{} {}", outcome.ever, outcome.last);
+    }
+}
+
+/// Goal: what is freed after all is withdrawn at once. Method: everything freed one look before the end.
+#[test]
+fn freed_after_all_is_withdrawn() {
+    let outcome = leak(3, (0.0, 30.0), 30.0, 31.0, DetectConfig::guard());
+    assert!(outcome.ever >= 0.5 && outcome.findings.is_empty());
+}
+
+/// Goal: a finding tells size, count, rate, times and facts, right within their intervals.
+/// Method: a known leak from the first second on: its size is all that was allocated.
+#[test]
+fn a_finding_carries_its_facts() {
+    let outcome = leak(4, (0.0, 60.0), FOREVER, 60.0, DetectConfig::guard());
+    let finding = &outcome.findings[0];
+    let truth = 500.0 * 4096.0 * 60.0;
+    let (low, high) = finding.size_bytes_interval;
+    assert!(low < truth && truth < high, "{low} {truth} {high}");
+    assert!((finding.count * 4096.0 / finding.size_bytes - 1.0).abs() < 0.01);
+    assert!((finding.growth_bytes_per_hour / (3600.0 * 500.0 * 4096.0) - 1.0).abs() < 0.3);
+    assert!(finding.first_seen_ns < finding.last_seen_ns && finding.last_seen_ns == 60_000_000_000);
+    assert!(finding.evidence.len() >= 8 && finding.suggested_fix.contains("free"));
+}

@@ -1,0 +1,138 @@
+//! Launcher, watch: looking through a process's memory for pointers to suspected objects. In: the objects that its verdicts
+//! ask for. Out: which of them something points at, now and then.
+//!
+//! Costs a few tens of milliseconds per 100 MiB, on our side alone. So it is done only while something is suspected, more
+//! and more rarely while the answers stay the same, and never more than its share of the time.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use memguard_detect::Wanted;
+use memguard_inspect::{FdDetail, Target, Unscanned, fd_info, posix_timers, references, thread_cpu_ns};
+use memguard_model::{Class, ProcessModel, SiteId, Trace};
+
+/// How often, and how much.
+#[derive(Debug, Clone, Copy)]
+pub struct TracePace {
+    /// Shortest time between two looks: what two agree on was not on its way meanwhile.
+    gap: Duration,
+    /// Longest, once the answers are known.
+    gap_max: Duration,
+    /// A look is followed by a rest so many times as long as it took.
+    rest_times: u32,
+}
+
+impl TracePace {
+    /// For production.
+    pub const GUARD: Self =
+        Self { gap: Duration::from_secs(3), gap_max: Duration::from_mins(10), rest_times: 200 };
+    /// For tests, where people wait.
+    pub const AUDIT: Self =
+        Self { gap: Duration::from_millis(400), gap_max: Duration::from_secs(2), rest_times: 4 };
+}
+
+/// Looks of one set of suspects at the shortest gap; then it grows.
+const SETTLED_AFTER: u32 = 4;
+/// More than this is not read.
+const READ_BYTES_MAX: u64 = 8 << 30;
+/// Pause after a look that was refused for a reason that may pass.
+const REFUSED_PAUSE: Duration = Duration::from_mins(10);
+
+/// The looks of one process.
+pub struct Tracer {
+    pace: TracePace,
+    gap: Duration,
+    suspects: BTreeSet<SiteId>,
+    looks: u32,
+    next: Option<Instant>,
+    is_denied: bool,
+    cost: Duration,
+}
+
+impl Tracer {
+    pub fn new(pace: TracePace) -> Self {
+        Self {
+            pace,
+            gap: pace.gap,
+            suspects: BTreeSet::new(),
+            looks: 0,
+            next: None,
+            is_denied: false,
+            cost: Duration::ZERO,
+        }
+    }
+
+    /// Whether it is time for a look, should anything be wanted.
+    pub fn is_due(&self) -> bool {
+        !self.is_denied && self.next.is_none_or(|next| Instant::now() >= next)
+    }
+
+    /// CPU time that looks have taken since this was last asked.
+    pub fn take_cost(&mut self) -> Duration {
+        std::mem::take(&mut self.cost)
+    }
+
+    /// Looks for the wanted objects. `is_ours` names files whose mappings are `MemGuard`'s own.
+    pub fn look(
+        &mut self,
+        pid: i32,
+        mut wanted: Vec<Wanted>,
+        model: &ProcessModel,
+        is_ours: &dyn Fn(&str) -> bool,
+    ) -> Vec<(SiteId, Trace)> {
+        if wanted.is_empty() || !self.is_due() {
+            return Vec::new();
+        }
+        let started_ns = thread_cpu_ns();
+        wanted.sort_unstable_by_key(|object| object.address);
+        // Of two that overlap, one was missed when it was freed.
+        wanted.dedup_by(|later, earlier| later.address < earlier.address + earlier.size_bytes.max(1));
+        let targets: Vec<Target> =
+            wanted.iter().map(|o| Target { start: o.address, bytes: o.size_bytes.max(1) }).collect();
+        let found = references(pid, &targets, &kernel_roots(pid, model), READ_BYTES_MAX, is_ours);
+        let took = Duration::from_nanos(thread_cpu_ns().saturating_sub(started_ns));
+        self.cost += took;
+        self.set_next(&wanted, took, found.as_ref().err());
+        let found = found.map(|found| found.known).unwrap_or_default();
+        let trace = |(object, is_referenced): (Wanted, bool)| {
+            (object.site, Trace { born_ns: object.born_ns, address: object.address, is_referenced })
+        };
+        wanted.into_iter().zip(found).map(trace).collect()
+    }
+
+    fn set_next(&mut self, wanted: &[Wanted], took: Duration, refused: Option<&Unscanned>) {
+        let suspected = wanted.iter().filter(|object| object.is_suspect);
+        let suspects: BTreeSet<SiteId> = suspected.map(|object| object.site).collect();
+        if suspects.is_subset(&self.suspects) {
+            self.looks += 1;
+        } else {
+            (self.suspects, self.looks, self.gap) = (suspects, 1, self.pace.gap);
+        }
+        if self.looks > SETTLED_AFTER {
+            self.gap = (self.gap * 2).min(self.pace.gap_max);
+        }
+        let pause = match refused {
+            None => self.gap.max(took * self.pace.rest_times),
+            Some(Unscanned::Denied) => {
+                self.is_denied = true;
+                return;
+            }
+            Some(_) => REFUSED_PAUSE,
+        };
+        self.next = Some(Instant::now() + pause);
+    }
+}
+
+/// Pointers that the kernel keeps for the program: what it stored with epoll registrations and timers.
+fn kernel_roots(pid: i32, model: &ProcessModel) -> Vec<u64> {
+    let mut roots: Vec<u64> = posix_timers(pid).unwrap_or_default().iter().map(|timer| timer.value).collect();
+    for place in model.resources().places().filter(|place| place.class() == Class::Epoll) {
+        for instance in place.holdings() {
+            let info = u32::try_from(instance.id).ok().and_then(|number| fd_info(pid, number));
+            if let Some(FdDetail::Epoll { registrations }) = info.map(|info| info.detail) {
+                roots.extend(registrations.iter().map(|registration| registration.data));
+            }
+        }
+    }
+    roots
+}
