@@ -119,26 +119,29 @@ fn watch(case: &Case) -> Ended {
 #[test]
 fn thresholds_are_set_by_pattern() {
     let place = found();
-    let kinds = |variables: &[(&str, &str)], options: &[&str]| {
+    let patterns = |variables: &[(&str, &str)], options: &[&str]| {
         let mut command = place.memguard(&[&["report", "--json"], options].concat());
         command.envs(variables.iter().copied());
         let ended = Process::run(command);
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{variables:?}");
         let report = memguard_tests::report::Report::parse(ended.stdout.as_bytes());
-        let mut kinds: Vec<_> =
-            report.findings(0.0).iter().map(|finding| finding.kind().to_owned()).collect();
-        kinds.sort();
-        kinds.join(" ")
+        let mut patterns: Vec<_> = report
+            .findings(0.0)
+            .iter()
+            .map(|finding| finding.0["pattern"].as_str().expect("a word").to_owned())
+            .collect();
+        patterns.sort();
+        patterns.join(" ")
     };
-    assert_eq!(kinds(&[], &[]), "heap-growth thread-not-joined");
-    assert_eq!(kinds(&[("MEMGUARD_MIN_CONFIDENCE_THREADS", "1")], &[]), "heap-growth");
+    assert_eq!(patterns(&[], &[]), "leaks threads");
+    assert_eq!(patterns(&[("MEMGUARD_MIN_CONFIDENCE_THREADS", "1")], &[]), "leaks");
     assert_eq!(
-        kinds(&[("MEMGUARD_MIN_CONFIDENCE_THREADS", "0.1")], &["--min-confidence", "1"]),
-        "thread-not-joined"
+        patterns(&[("MEMGUARD_MIN_CONFIDENCE_THREADS", "0.1")], &["--min-confidence", "1"]),
+        "threads"
     );
-    assert_eq!(kinds(&[("MEMGUARD_MIN_SIZE_MB", "1GiB")], &[]), "thread-not-joined");
-    assert_eq!(kinds(&[("MEMGUARD_MIN_SIZE_MB_LEAKS", "1000")], &[]), "thread-not-joined");
+    assert_eq!(patterns(&[("MEMGUARD_MIN_SIZE_MB", "1GiB")], &[]), "threads");
+    assert_eq!(patterns(&[("MEMGUARD_MIN_SIZE_MB_LEAKS", "1000")], &[]), "threads");
     file(&place, "memguard.toml", "[min_confidence]\nleaks = 1\n");
-    assert_eq!(kinds(&[], &[]), "thread-not-joined", "the working directory's file");
-    assert_eq!(kinds(&[("MEMGUARD_MIN_CONFIDENCE_LEAKS", "0.1")], &[]), "heap-growth thread-not-joined");
+    assert_eq!(patterns(&[], &[]), "threads", "the working directory's file");
+    assert_eq!(patterns(&[("MEMGUARD_MIN_CONFIDENCE_LEAKS", "0.1")], &[]), "leaks threads");
 }
