@@ -11,13 +11,16 @@
 #include <fcntl.h>
 #include <pthread.h>
 
-static char **buffers;
+/* Disguised: whoever looks for pointers finds none, as if they were lost. */
+static uintptr_t *buffers;
+#define DISGUISE ((uintptr_t)0x5555555555555555u)
 static int *descriptors;
 static pthread_t *threads;
 
 static TARGET_NOINLINE void keep_buffer(long request) {
-    buffers[request] = (char *)malloc(4096);
-    target_touch(buffers[request], 4096, (int)(request & 0xff));
+    void *buffer = malloc(4096);
+    target_touch(buffer, 4096, (int)(request & 0xff));
+    buffers[request] = (uintptr_t)buffer ^ DISGUISE;
 }
 
 static TARGET_NOINLINE void keep_file(long request) {
@@ -48,7 +51,7 @@ static TARGET_NOINLINE void serve(long request) {
 
 static void give_back(long objects) {
     for (long request = 0; request < objects; request++) {
-        free(buffers[request]);
+        free((void *)(buffers[request] ^ DISGUISE));
         if (request % 10 == 0) {
             close(descriptors[request / 10]);
         }
@@ -63,7 +66,7 @@ int main(int argc, char **argv) {
     long objects = argc > 2 ? atol(argv[1]) : 0;
     double seconds = argc > 2 ? atof(argv[2]) : 0;
     target_check(objects > 0, "forgetful OBJECTS SECONDS [wait | exit CODE]", 2);
-    buffers = (char **)calloc((size_t)objects, sizeof *buffers);
+    buffers = (uintptr_t *)calloc((size_t)objects, sizeof *buffers);
     descriptors = (int *)calloc((size_t)objects / 10 + 1, sizeof *descriptors);
     threads = (pthread_t *)calloc((size_t)objects / 30 + 1, sizeof *threads);
     double start = target_now();

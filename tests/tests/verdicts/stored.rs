@@ -37,7 +37,7 @@ fn a_report_shows_what_is_news() {
     let buffers = id(&all, "keep_buffer");
     let ended = add(&buffers);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
-    assert!(ended.stdout.contains("heap-growth at forgetful.c:"), "{ended:?}");
+    assert!(ended.stdout.contains("at forgetful.c:"), "{ended:?}");
     let first = fs::read_to_string(&rules).expect("made");
     assert!(
         first.contains("\"keep_buffer\"") && first.contains("\"serve\"") && !first.contains("malloc"),
