@@ -9,13 +9,23 @@ use memguard_inspect::SocketTable;
 use super::super::Patient;
 use super::super::answer::{Answer, State};
 
-/// Reading `/proc` needs no right to trace.
+/// Reading the memory of a process takes the right to trace it, though it is never traced.
 pub fn tracing(_: &Patient) -> Option<Answer> {
     let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok();
-    Some(Answer::ok(match scope.as_deref().map(str::trim) {
-        Some(scope) => format!("never used (kernel.yama.ptrace_scope is {scope})"),
-        None => "never used".to_owned(),
-    }))
+    let scope = scope.as_deref().map(str::trim);
+    let is_root = nix::unistd::geteuid().is_root();
+    Some(match scope {
+        None | Some("0") => Answer::ok("memory of own processes can be read"),
+        Some("1") => Answer::ok(
+            "memory of what memguard run starts can be read (kernel.yama.ptrace_scope is 1); with the library alone preloaded \
+             it cannot",
+        ),
+        Some("2") if is_root => Answer::ok("memory can be read by root (kernel.yama.ptrace_scope is 2)"),
+        Some(scope) => Answer::warn(
+            format!("memory of other processes cannot be read (kernel.yama.ptrace_scope is {scope})"),
+            "nothing must be done: leaks are found by their growth, but none is proven; set it to 1 for more",
+        ),
+    })
 }
 
 /// Whether a filter is on.
