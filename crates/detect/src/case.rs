@@ -142,7 +142,7 @@ impl Case {
         // Growth seen for as long again as it took to be suspected.
         let since_ns = self.first_frontier_ns.max((self.last.maturity_least_s * 0.5e9) as u64);
         let lasted = self.frontier_ns as f64 / since_ns as f64 - 1.0;
-        let confidence = 0.5 + 0.1 * wealth + 0.1 * lasted.clamp(0.0, 1.0);
+        let confidence = 0.4 + 0.15 * wealth + 0.15 * lasted.clamp(0.0, 1.0);
         if wealth >= 1.0 && lasted >= 1.0 {
             let further = (lasted / 3.0).clamp(0.0, 1.0) * self.last.support;
             return CAP_UNCONFIRMED + (self.last.confidence_max - CAP_UNCONFIRMED) * further;
