@@ -11,7 +11,17 @@ const ENTRY_BYTES: u64 = 8;
 /// Entries read at a time: 8 MiB of a process.
 const CHUNK_ENTRIES: u64 = 2048;
 /// Bits of a page in memory, and of one in swap.
-const HELD: u64 = 1 << 63 | 1 << 62;
+const PRESENT: u64 = 1 << 63;
+const SWAPPED: u64 = 1 << 62;
+
+/// What of a range is in memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Residence {
+    /// Stretches of pages in memory, ascending.
+    pub runs: Vec<(u64, u64)>,
+    /// Whether another page is in the swap.
+    pub is_swapped: bool,
+}
 
 /// The pages of one process.
 #[derive(Debug)]
@@ -35,6 +45,30 @@ impl Pagemap {
     /// Bytes of the range that lie in pages which take memory or swap; `None` if the kernel does not tell.
     pub fn held_bytes(&self, start: u64, end: u64) -> Option<u64> {
         let mut held = 0;
+        self.each(start, end, |from, to, entry| {
+            if entry & (PRESENT | SWAPPED) != 0 {
+                held += to - from;
+            }
+        })?;
+        Some(held)
+    }
+
+    /// Which of a range's pages are in memory; `None` if the kernel does not tell.
+    pub(crate) fn residence(&self, start: u64, end: u64) -> Option<Residence> {
+        let mut residence = Residence::default();
+        self.each(start, end, |from, to, entry| {
+            residence.is_swapped |= entry & SWAPPED != 0;
+            match residence.runs.last_mut() {
+                _ if entry & PRESENT == 0 => {}
+                Some(last) if last.1 == from => last.1 = to,
+                _ => residence.runs.push((from, to)),
+            }
+        })?;
+        Some(residence)
+    }
+
+    /// Hands over the part of the range that each page holds, and the page's entry.
+    fn each(&self, start: u64, end: u64, mut see: impl FnMut(u64, u64, u64)) -> Option<()> {
         let mut buffer = [0_u8; (CHUNK_ENTRIES * ENTRY_BYTES) as usize];
         let (mut page, last) = (start / self.page_bytes, end.div_ceil(self.page_bytes));
         while page < last {
@@ -46,15 +80,13 @@ impl Pagemap {
                 return None;
             }
             for entry in entries {
-                if u64::from_ne_bytes(*entry) & HELD != 0 {
-                    let from = (page * self.page_bytes).max(start);
-                    let to = ((page + 1) * self.page_bytes).min(end);
-                    held += to - from;
-                }
+                let from = (page * self.page_bytes).max(start);
+                let to = ((page + 1) * self.page_bytes).min(end);
+                see(from, to, u64::from_ne_bytes(*entry));
                 page += 1;
             }
         }
-        Some(held)
+        Some(())
     }
 }
 
@@ -73,6 +105,8 @@ mod tests {
         assert_eq!(half, 16 << 20);
         let whole = pagemap.held_bytes(start, start + (32 << 20)).expect("told");
         assert!(whole < 20 << 20, "{whole}");
+        let runs = pagemap.residence(start & !4095, (start & !4095) + (32 << 20)).expect("told").runs;
+        assert!(runs[0].0 <= start && runs[0].1 >= start + (16 << 20), "{runs:?}");
         assert_eq!(pagemap.held_bytes(start + 5, start + 5), Some(0));
         assert_eq!(pagemap.held_bytes(start + 5, start + 12), Some(7));
         assert!(Pagemap::of(-1).is_none());
