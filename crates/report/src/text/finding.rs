@@ -36,7 +36,6 @@ pub fn render(page: &mut Page, report: &Report, index: usize, finding: &ReportFi
         field(page, "costs", &costs(finding));
     }
     field(page, "seen", &seen(report, finding));
-    field(page, "id", &finding.id);
     if !finding.suggested_fix.is_empty() {
         page.paragraph(&label("mend"), QUIET, STRONG, &finding.suggested_fix);
     }
