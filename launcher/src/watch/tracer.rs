@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use memguard_detect::Wanted;
-use memguard_inspect::{FdDetail, Target, Unscanned, fd_info, posix_timers, references, thread_cpu_ns};
+use memguard_inspect::{FdDetail, Stat, Target, Unscanned, fd_info, posix_timers, references, thread_cpu_ns};
 use memguard_model::{Class, ProcessModel, SiteId, Trace};
 
 /// How often, and how much.
@@ -33,8 +33,8 @@ impl TracePace {
 
 /// Looks of one set of suspects at the shortest gap; then it grows.
 const SETTLED_AFTER: u32 = 4;
-/// More than this is not read.
-const READ_BYTES_MAX: u64 = 8 << 30;
+/// More than this is not read: a pass takes a second and more.
+const READ_BYTES_MAX: u64 = 4 << 30;
 /// Pause after a look that was refused for a reason that may pass.
 const REFUSED_PAUSE: Duration = Duration::from_mins(10);
 
@@ -89,7 +89,12 @@ impl Tracer {
         wanted.dedup_by(|later, earlier| later.address < earlier.address + earlier.size_bytes.max(1));
         let targets: Vec<Target> =
             wanted.iter().map(|o| Target { start: o.address, bytes: o.size_bytes.max(1) }).collect();
-        let found = references(pid, &targets, &kernel_roots(pid, model), READ_BYTES_MAX, is_ours);
+        let is_too_large = Stat::of(pid).is_some_and(|stat| stat.rss_bytes > READ_BYTES_MAX);
+        let found = if is_too_large {
+            Err(Unscanned::TooLarge)
+        } else {
+            references(pid, &targets, &kernel_roots(pid, model), READ_BYTES_MAX, is_ours)
+        };
         let took = Duration::from_nanos(thread_cpu_ns().saturating_sub(started_ns));
         self.cost += took;
         self.set_next(&wanted, took, found.as_ref().err());
