@@ -36,8 +36,8 @@ const CONFIRMED: f64 = 0.55;
 const CONFIDENCE_MAX: f64 = 0.85;
 /// Growth for so many times longer than asked for is as sure as it gets.
 const SURE_AGES: f64 = 4.0;
-/// A job that fills memory needs it: that it looks like one makes the excess only a little less telling.
-const PATIENCE_MAX: f64 = 2.0;
+/// A busy program with many threads takes its areas one after the other until it has them all.
+const PATIENCE_MAX: f64 = 8.0;
 /// Threads' areas are what grows from this share on, if there are so many of them.
 const ARENA_SHARE_MIN: f64 = 0.5;
 const ARENAS_MIN: u64 = 4;

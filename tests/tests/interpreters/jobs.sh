@@ -22,7 +22,8 @@ jobs_code() {
 }
 jobs_code
 
-seq 1 20000 | grep -v 7 | sort -rn | head -n 3 | paste -sd, -
+# So many that sort cannot write all of it before head is gone.
+seq 1 200000 | grep -v 7 | sort -rn | head -n 3 | paste -sd, -
 echo "pipeline ${PIPESTATUS[*]}"
 
 coproc DOUBLE { while read -r n; do echo $((2 * n)); done; }
