@@ -6,6 +6,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use memguard_segment::control::SEGMENT_SUFFIX;
+
 use crate::config::SESSION_VARIABLE;
 use crate::spawn::LIBRARY_NAME;
 
@@ -18,6 +20,12 @@ pub fn has_interposer(pid: i32) -> bool {
 fn is_interposer(module: &str) -> bool {
     let path = module.strip_suffix(" (deleted)").unwrap_or(module);
     Path::new(path).file_name().is_some_and(|name| name == LIBRARY_NAME)
+}
+
+/// The session's directory in which the segment lies that a process has mapped.
+pub fn segment_dir(pid: i32) -> Option<PathBuf> {
+    let file = memguard_inspect::shared_file(pid, SEGMENT_SUFFIX)?;
+    Some(Path::new(&*file).parent()?.to_owned())
 }
 
 /// The session's directory in the environment that a process was started with.

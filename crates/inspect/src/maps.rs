@@ -53,6 +53,21 @@ pub fn process_mapping(file: &Path, own_number: i32) -> Option<i32> {
     pids.find(|pid| innermost_number(*pid) == Some(own_number) && has_mapped(*pid, wanted))
 }
 
+/// The last file with this ending, in the order of addresses, that a process has mapped shared and writable.
+pub fn shared_file(pid: i32, ending: &str) -> Option<Box<str>> {
+    let mut found = None;
+    for_each_line(&format!("/proc/{pid}/maps"), MAPS_BYTES_MAX, |line| {
+        if let Some(mapping) = MapLine::parse(line).filter(|mapping| mapping.permissions == "rw-s") {
+            let path = mapping.path.strip_suffix(" (deleted)").unwrap_or(mapping.path);
+            if path.ends_with(ending) {
+                found = Some(path.into());
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    found
+}
+
 /// The number of a process in its own PID namespace.
 fn innermost_number(pid: i32) -> Option<i32> {
     let mut number = None;

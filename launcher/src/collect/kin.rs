@@ -12,8 +12,14 @@ use crate::peers;
 pub enum Bond {
     /// The session is in its environment.
     Session(PathBuf),
-    /// It has the library, no session in its environment, and this key (see [`rendezvous::key`]).
-    Library(String),
+    /// It has the library, no session in its environment, and the key (see [`rendezvous::key`]); and no segment in another
+    /// session than this one: a program may have written over its environment.
+    Library {
+        /// The key.
+        key: String,
+        /// The session's directory.
+        session_dir: PathBuf,
+    },
 }
 
 /// The processes of a session.
@@ -49,9 +55,10 @@ impl Bond {
     fn includes(&self, pid: i32) -> bool {
         match self {
             Self::Session(dir) => peers::session_dir(pid).as_ref() == Some(dir),
-            Self::Library(key) => {
+            Self::Library { key, session_dir } => {
                 peers::has_interposer(pid)
                     && peers::session_dir(pid).is_none()
+                    && peers::segment_dir(pid).is_none_or(|dir| dir == *session_dir)
                     && rendezvous::key(pid) == *key
             }
         }

@@ -124,7 +124,7 @@ fn find_or_begin(asker: &Asker) -> Result<Option<(PathBuf, Rendezvous)>> {
     let store = Store::new(place);
     let abandoned = rendezvous.session().filter(|dir| {
         Session::open(dir).is_ok_and(|session| session.record().is_abandoned())
-            && Kin::new(Bond::Library(key.clone())).live()
+            && Kin::new(Bond::Library { key: key.clone(), session_dir: dir.clone() }).live()
     });
     let session_dir = match abandoned {
         Some(dir) => dir,
@@ -186,7 +186,11 @@ fn watch(session_dir: &Path, rendezvous: Option<&Path>) -> Result<ExitCode> {
         session.record().settings.as_ref().map_or(Duration::from_secs(1), |s| s.poll_interval);
     let mut collector = resume(session)?;
     let key = rendezvous.and_then(rendezvous::key_of_file);
-    let mut kin = Kin::new(key.map_or_else(|| Bond::Session(session_dir.to_owned()), Bond::Library));
+    let session_dir_owned = session_dir.to_owned();
+    let mut kin = Kin::new(match key {
+        Some(key) => Bond::Library { key, session_dir: session_dir_owned },
+        None => Bond::Session(session_dir_owned),
+    });
     let mut asked_to_end: Option<Instant> = None;
     loop {
         let pause = if asked_to_end.is_some() { poll_interval.min(FAREWELL / 100) } else { poll_interval };
