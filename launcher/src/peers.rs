@@ -11,6 +11,9 @@ use memguard_segment::control::SEGMENT_SUFFIX;
 use crate::config::SESSION_VARIABLE;
 use crate::spawn::LIBRARY_NAME;
 
+/// Ancestors of a process that are looked at.
+const ANCESTORS_MAX: u32 = 64;
+
 /// Whether the interposer is loaded in a process.
 pub fn has_interposer(pid: i32) -> bool {
     let modules = memguard_inspect::loaded_modules(pid).unwrap_or_default();
@@ -20,6 +23,19 @@ pub fn has_interposer(pid: i32) -> bool {
 fn is_interposer(module: &str) -> bool {
     let path = module.strip_suffix(" (deleted)").unwrap_or(module);
     Path::new(path).file_name().is_some_and(|name| name == LIBRARY_NAME)
+}
+
+/// Whether a process descends from one that was started in a session: its own environment may be written over.
+pub fn descends_from_session(pid: i32) -> bool {
+    let mut next = memguard_inspect::Stat::of(pid).map(|stat| stat.parent_pid);
+    for _ in 0..ANCESTORS_MAX {
+        let Some(parent) = next.filter(|parent| *parent > 0) else { return false };
+        if session_dir(parent).is_some() {
+            return true;
+        }
+        next = memguard_inspect::Stat::of(parent).map(|stat| stat.parent_pid);
+    }
+    false
 }
 
 /// The session's directory in which the segment lies that a process has mapped.

@@ -50,7 +50,10 @@ pub struct Match {
 impl Signature {
     /// Whether the finding looks like this.
     pub fn find(&self, pattern: Pattern, kind: Kind, stack: &[Frame]) -> Option<Match> {
-        if pattern != self.pattern || !(self.kinds.is_empty() || self.kinds.contains(&kind)) {
+        // What was found out about the same memory on the way (it is lost, it is an error path) does not hide it from a
+        // fingerprint that was made before.
+        let is_kind = |wanted: &Kind| *wanted == kind || wanted.identity() == kind.identity();
+        if pattern != self.pattern || !(self.kinds.is_empty() || self.kinds.iter().any(is_kind)) {
             return None;
         }
         let found = match &self.calls {

@@ -60,6 +60,7 @@ impl Bond {
                     && peers::session_dir(pid).is_none()
                     && peers::segment_dir(pid).is_none_or(|dir| dir == *session_dir)
                     && rendezvous::key(pid) == *key
+                    && !peers::descends_from_session(pid)
             }
         }
     }

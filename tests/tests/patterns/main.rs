@@ -145,7 +145,7 @@ fn what_was_learned_is_known_again() {
         (report.findings_in("remember_request")[0], again.findings_in("remember_request")[0]);
     assert_eq!(after.0["fingerprint"]["name"], "shop-requests", "{again}");
     assert_eq!(fix(after), "ask the team of the store");
-    assert_eq!((after.0["id"].as_str(), after.kind()), (before.0["id"].as_str(), "heap-growth"));
+    assert_eq!((after.0["id"].as_str(), after.kind()), (before.0["id"].as_str(), "heap-unreachable"));
     assert!(before.0.get("fingerprint").is_none());
 
     let calls = calls();
