@@ -30,7 +30,7 @@ const WAYS: [Way; 8] = [
     Way {
         what: "both",
         fragmentation: Some("malloc_trim"),
-        leak: Some(("forget", "heap-growth")),
+        leak: Some(("forget", "heap-unreachable")),
         beside: &[],
     },
     Way { what: "sawtooth", fragmentation: None, leak: None, beside: &[] },
@@ -152,7 +152,7 @@ fn verdicts_are_right(case: &Case, report: &Report, truth: &Truth) -> Result<(),
         (wanted, _) => return Err(format!("fragmentation: {}, {report}", wanted.is_some())),
     }
     // What is mapped is judged by its age: a minute in guard mode.
-    let is_due = case.aggressive || way.leak.is_some_and(|(_, kind)| kind == "heap-growth");
+    let is_due = case.aggressive || way.leak.is_some_and(|(_, kind)| kind == "heap-unreachable");
     if let Some((function, kind)) = way.leak.filter(|_| is_due) {
         let found = of(kind, Some(function)).ok_or_else(|| format!("no {kind} in {function}: {report}"))?;
         let should = truth.mb("heap") + truth.mb("mappings");
