@@ -39,8 +39,11 @@ for target; do
     corpus=$CARGO_TARGET_DIR/corpus/$target
     mkdir -p "$corpus"
     echo "fuzz.sh: $target for $seconds s"
+    # Inputs that reached new code in earlier runs.
+    kept="kept/$target"
+    [ -d "$kept" ] || kept="seeds/$target"
     # Release: what is shipped has no overflow checks, and the DWARF libraries count on that.
-    cargo +nightly fuzz run --release --fuzz-dir . "$target" "$corpus" "seeds/$target" -- \
+    cargo +nightly fuzz run --release --fuzz-dir . "$target" "$corpus" "seeds/$target" "$kept" -- \
         -max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 || failed=1
 done
 exit $failed
