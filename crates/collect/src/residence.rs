@@ -138,9 +138,7 @@ pub fn residence(
     }
     let mut reading = sums(areas, &pieces, is_glibcs, held);
     reading.is_hooked = known.is_hooked;
-    let weigh =
-        |sample: &LiveSample| sample.size_bytes as f64 / sample.inclusion_probability.clamp(1e-12, 1.0);
-    reading.heap_bytes = known.live.iter().map(weigh).sum();
+    reading.heap_bytes = known.live.iter().map(LiveSample::estimated_bytes).sum();
     let by_allocator = |piece: &&Piece| matches!(piece.owner, Owner::Allocator);
     let allocators = pieces.iter().filter(by_allocator).map(|piece| piece.start).collect();
     (reading, allocators)

@@ -5,7 +5,7 @@
 //! A job that fills memory steadily until it ends cannot be told from a leak by its heap alone. Three things
 //! differ in practice: a job keeps a processor busy, it grows at many places at once, and it grows fast.
 
-use memguard_model::ProcessModel;
+use memguard_model::{LiveSample, ProcessModel};
 
 /// Signs of a job, over the life of the process so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,10 +30,7 @@ impl Batch {
             .sites()
             .map(|site| {
                 let from = site.live().partition_point(|sample| sample.born_ns < startup);
-                let weight = |sample: &memguard_model::LiveSample| {
-                    sample.size_bytes as f64 / sample.inclusion_probability
-                };
-                site.live().iter().skip(from).map(weight).sum()
+                site.live().iter().skip(from).map(LiveSample::estimated_bytes).sum()
             })
             .collect();
         let total: f64 = grown.iter().sum();

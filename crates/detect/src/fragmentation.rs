@@ -307,9 +307,7 @@ fn pinning(model: &ProcessModel) -> Option<Pinning> {
         let small = |sample: &&LiveSample| sample.size_bytes < SMALL_BYTES;
         site.live().iter().filter(is_old).filter(small).copied().collect()
     };
-    let weigh = |samples: &[LiveSample]| -> f64 {
-        samples.iter().map(|sample| sample.size_bytes as f64 / sample.inclusion_probability).sum()
-    };
+    let weigh = |samples: &[LiveSample]| -> f64 { samples.iter().map(LiveSample::estimated_bytes).sum() };
     let places = model.sites().map(|site| {
         let samples = old(site);
         (weigh(&samples), site.id(), samples)

@@ -30,4 +30,4 @@ pub use fragmentation::Fragmentation;
 pub use heap_growth::HeapGrowth;
 pub use resource::{Handles, Listeners, Mappings, Processes, Threads, Timers};
 pub use tracing::Wanted;
-pub use verdicts::Verdicts;
+pub use verdicts::{Verdicts, is_mostly_gone};

@@ -157,10 +157,8 @@ fn waiting_s_at(site: &Site, at_ns: u64) -> f64 {
 
 /// Whether one object makes up most of what is held, and there were smaller ones before it.
 fn is_container(site: &Site) -> bool {
-    let weight = |sample: &LiveSample| sample.size_bytes as f64 / sample.inclusion_probability;
-    let held: f64 = site.live().iter().map(weight).sum();
-    let largest = site.live().iter().map(weight).fold(0.0, f64::max);
-    largest > CONTAINER_SHARE * held && site.totals().deaths >= 3
+    let largest = site.live().iter().map(LiveSample::estimated_bytes).fold(0.0, f64::max);
+    largest > CONTAINER_SHARE * site.held_bytes() && site.totals().deaths >= 3
 }
 
 /// Whether objects end, the oldest first.

@@ -8,6 +8,7 @@ use crate::config::DetectConfig;
 use crate::lost::old_enough_ns;
 use crate::survivors::born_between;
 use memguard_model::{LiveSample, ProcessModel, SiteId};
+use memguard_sampling::mix;
 use std::collections::BTreeSet;
 
 /// Objects of a suspect place that are asked for, and of any other.
@@ -63,10 +64,6 @@ fn chosen(samples: &[LiveSample], many: usize) -> Vec<&LiveSample> {
     ranked
 }
 
-/// Finaliser of `SplitMix64`: every input bit reaches every output bit.
 fn rank(sample: &LiveSample) -> u64 {
-    let mut h = sample.address ^ sample.born_ns.rotate_left(32);
-    h = (h ^ (h >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    h = (h ^ (h >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    h ^ (h >> 31)
+    mix(sample.address ^ sample.born_ns.rotate_left(32))
 }

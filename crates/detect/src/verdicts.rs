@@ -10,7 +10,7 @@ use crate::heap_growth::HeapGrowth;
 use crate::resource::{Handles, Listeners, Mappings, Processes, Threads, Timers};
 use crate::thinning::Thinning;
 use crate::tracing::{Wanted, wanted};
-use memguard_model::{Class, LiveSample, ProcessModel, SiteId};
+use memguard_model::{Class, LiveSample, ProcessModel, Site, SiteId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Follows all suspicions of one process.
@@ -145,14 +145,15 @@ fn heap_births(model: &ProcessModel, subject: Subject) -> Option<&[LiveSample]> 
     }
 }
 
+/// Whether a place of the heap holds less than half of what it was said to hold.
+pub fn is_mostly_gone(model: &ProcessModel, site: SiteId, said_bytes: f64) -> bool {
+    model.site(site).map_or(0.0, Site::held_bytes) < 0.5 * said_bytes
+}
+
 /// Whether most of what was called leaked has been given back after all.
 fn has_gone(model: &ProcessModel, subject: Subject, last: &Suspicion) -> bool {
     match subject {
-        Subject::Place(Class::Heap, site) => {
-            let weight = |sample: &LiveSample| sample.size_bytes as f64 / sample.inclusion_probability;
-            let held: f64 = model.site(site).map_or(0.0, |site| site.live().iter().map(weight).sum());
-            held < 0.5 * last.bytes.value
-        }
+        Subject::Place(Class::Heap, site) => is_mostly_gone(model, site, last.bytes.value),
         Subject::Place(Class::Callback | Class::Module, _) | Subject::Process(_) => false,
         Subject::Place(class, site) => {
             let held = model.resources().place(class, site).map_or(0, |place| place.holdings().len());

@@ -26,6 +26,13 @@ pub struct LiveSample {
     pub stack: StackId,
 }
 
+impl LiveSample {
+    /// Unbiased estimate of the bytes that it stands for: of all objects, sampled or not, that were as likely to be drawn.
+    pub fn estimated_bytes(&self) -> f64 {
+        self.size_bytes as f64 / self.inclusion_probability.clamp(1e-12, 1.0)
+    }
+}
+
 /// Number of buckets in a [`LifetimeHistogram`].
 pub const LIFETIME_BUCKETS: usize = 16;
 
@@ -113,7 +120,7 @@ impl Reading {
             let of = &mut totals[index];
             of.births += 1;
             of.born_count += 1.0 / sample.inclusion_probability;
-            of.born_bytes += sample.size_bytes as f64 / sample.inclusion_probability;
+            of.born_bytes += sample.estimated_bytes();
         }
         totals.retain(|totals| totals.births != 0);
         Some(Self { at_ns, totals, live: Some(live), rss_bytes: None })

@@ -182,6 +182,11 @@ impl Site {
         &self.live
     }
 
+    /// Estimate of the bytes that it held at that look.
+    pub fn held_bytes(&self) -> f64 {
+        self.live.iter().map(LiveSample::estimated_bytes).sum()
+    }
+
     /// Which of its live samples something still points at, as far as that was looked for.
     pub fn traced(&self) -> &Traced {
         &self.traced
@@ -216,8 +221,7 @@ impl Site {
     pub fn heaviest_stack<'a>(samples: impl IntoIterator<Item = &'a LiveSample>) -> Option<StackId> {
         let mut bytes: BTreeMap<StackId, f64> = BTreeMap::new();
         for sample in samples {
-            *bytes.entry(sample.stack).or_default() +=
-                sample.size_bytes as f64 / sample.inclusion_probability.max(1e-12);
+            *bytes.entry(sample.stack).or_default() += sample.estimated_bytes();
         }
         bytes.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(stack, _)| stack)
     }

@@ -10,6 +10,6 @@ pub mod draw;
 #[cfg(feature = "estimate")]
 pub mod estimate;
 
-pub use draw::{GAP_BYTES_MAX, Rng, inclusion_probability, next_gap_bytes};
+pub use draw::{GAP_BYTES_MAX, Rng, inclusion_probability, mix, next_gap_bytes};
 #[cfg(feature = "estimate")]
 pub use estimate::{Estimate, Sample, estimate_bytes, estimate_count};

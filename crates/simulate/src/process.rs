@@ -52,7 +52,7 @@ impl Process {
             let totals = self.totals_of(sample.stack.0);
             totals.deaths += 1;
             totals.died_count += 1.0 / sample.inclusion_probability;
-            totals.died_bytes += sample.size_bytes as f64 / sample.inclusion_probability;
+            totals.died_bytes += sample.estimated_bytes();
             totals.lifetimes[bucket.min(LIFETIME_BUCKETS - 1)] += 1;
         }
     }

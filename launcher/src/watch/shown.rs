@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 
-use memguard_detect::{Evidence, Finding};
-use memguard_model::{LiveSample, ProcessModel};
+use memguard_detect::{Evidence, Finding, Kind, is_mostly_gone};
+use memguard_model::ProcessModel;
 use memguard_report::MIN_CONFIDENCE_DEFAULT;
 
 /// How long a program may take to end, as a share of its life, and at least.
@@ -39,13 +39,16 @@ impl Shown {
     /// Findings about the heap that are not among those of the last look because most of their memory has gone.
     pub fn given_back_at_end(&self, last: &[Finding], model: &ProcessModel) -> Vec<Finding> {
         let mut back: Vec<Finding> = Vec::new();
-        let of_heap = |finding: &&Finding| finding.kind.identity() == memguard_detect::Kind::HeapGrowth;
+        let of_heap = |finding: &&Finding| finding.kind.identity() == Kind::HeapGrowth;
         for finding in self.looks.iter().rev().flat_map(|(_, shown)| shown).filter(of_heap) {
             let is_known = |other: &Finding| {
                 other.site == finding.site && other.kind.identity() == finding.kind.identity()
             };
             let is_shown = |other: &Finding| is_known(other) && other.confidence >= MIN_CONFIDENCE_DEFAULT;
-            if last.iter().any(is_shown) || back.iter().any(is_known) || !has_gone(finding, model) {
+            if last.iter().any(is_shown)
+                || back.iter().any(is_known)
+                || !is_mostly_gone(model, finding.site, finding.size_bytes)
+            {
                 continue;
             }
             let mut finding = finding.clone();
@@ -57,10 +60,4 @@ impl Shown {
         }
         back
     }
-}
-
-fn has_gone(finding: &Finding, model: &ProcessModel) -> bool {
-    let weight = |sample: &LiveSample| sample.size_bytes as f64 / sample.inclusion_probability;
-    let held: f64 = model.site(finding.site).map_or(0.0, |site| site.live().iter().map(weight).sum());
-    held < 0.5 * finding.size_bytes
 }
