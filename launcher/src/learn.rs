@@ -11,7 +11,7 @@ use memguard_report::{FrameRole, Report, ReportFinding, StackFrame};
 use memguard_symbolize::Frame;
 
 use crate::session::Store;
-use crate::show::{print, read};
+use crate::show::{finding_named, print, read};
 use crate::{args, collect, patterns};
 
 /// Longest name that is made up.
@@ -26,7 +26,7 @@ pub fn learn(store: &Store, asked: &args::Learn) -> Result<()> {
     let library = patterns::library(&settings)?;
     let session = collect::recover(store.open(asked.session())?)?;
     let report = read(&session)?;
-    let finding = find(&report, asked.finding())?;
+    let finding = finding_named(&report, asked.finding())?;
     let functions = functions(finding)?;
     let name = asked.name.clone().unwrap_or_else(|| made_up_name(&report, &functions[0]));
     if let Some(taken) = library.named(&name) {
@@ -41,35 +41,6 @@ pub fn learn(store: &Store, asked: &args::Learn) -> Result<()> {
         Some(path) => {
             write_new(&path, &text)?;
             print(&format!("{}: fingerprint {name}; {}\n", path.display(), advice(&path)))
-        }
-    }
-}
-
-/// The finding of this id, or of an id that begins so.
-fn find<'a>(report: &'a Report, wanted: &str) -> Result<&'a ReportFinding> {
-    let id = &report.session.id;
-    let wanted = wanted.to_ascii_lowercase();
-    let found: Vec<&ReportFinding> = report
-        .findings
-        .iter()
-        .filter(|finding| !wanted.is_empty() && finding.id.starts_with(&wanted))
-        .collect();
-    match found.as_slice() {
-        [finding] => Ok(finding),
-        [] if report.findings.is_empty() => {
-            bail!("session {id} has no findings; 'memguard list' shows others")
-        }
-        [] => {
-            bail!("session {id} has no finding '{wanted}'; 'memguard report {id}' shows them with their ids")
-        }
-        several => {
-            let ids: Vec<_> =
-                several.iter().map(|finding| format!("{} ({})", finding.id, finding.location)).collect();
-            bail!(
-                "'{wanted}' is the beginning of {} findings, write more of it: {}",
-                ids.len(),
-                ids.join(", ")
-            )
         }
     }
 }

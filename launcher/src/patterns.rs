@@ -27,8 +27,8 @@ pub fn patterns(asked: &args::Patterns) -> Result<()> {
         return print(&if asked.json { json_text(&all) } else { list(&all) });
     };
     let Some(fingerprint) = library.named(name) else {
-        let meant = library.nearest(name).map(|meant| format!("; did you mean '{meant}'?"));
-        bail!("no fingerprint '{name}'{}; 'memguard patterns' lists them", meant.unwrap_or_default())
+        let meant = memguard_patterns::suggestion(library.nearest(name).as_deref());
+        bail!("no fingerprint '{name}'{meant}; 'memguard patterns' lists them")
     };
     print(&if asked.json { json_text(&[fingerprint]) } else { explained(fingerprint) })
 }

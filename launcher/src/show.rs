@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use memguard_report::{
-    Report, TextOptions, Thresholds, filter, fresh, read_report, render_json, render_text,
+    Report, ReportFinding, TextOptions, Thresholds, filter, fresh, read_report, render_json, render_text,
 };
 
 use crate::args::{self, Format};
@@ -73,6 +73,38 @@ pub fn read(session: &Session) -> Result<Report> {
 
 fn write_file(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The finding of this id, or of an id that begins so.
+///
+/// # Errors
+/// If there is none, or there are several.
+pub fn finding_named<'a>(report: &'a Report, wanted: &str) -> Result<&'a ReportFinding> {
+    let id = &report.session.id;
+    let wanted = wanted.to_ascii_lowercase();
+    let found: Vec<&ReportFinding> = report
+        .findings
+        .iter()
+        .filter(|finding| !wanted.is_empty() && finding.id.starts_with(&wanted))
+        .collect();
+    match found.as_slice() {
+        [finding] => Ok(finding),
+        [] if report.findings.is_empty() => {
+            bail!("session {id} has no findings; 'memguard list' shows others")
+        }
+        [] => {
+            bail!("session {id} has no finding '{wanted}'; 'memguard report {id}' shows them with their ids")
+        }
+        several => {
+            let ids: Vec<_> =
+                several.iter().map(|finding| format!("{} ({})", finding.id, finding.location)).collect();
+            bail!(
+                "'{wanted}' is the beginning of {} findings, write more of it: {}",
+                ids.len(),
+                ids.join(", ")
+            )
+        }
+    }
 }
 
 /// A reader that stops reading (`memguard report | head`) is no error.

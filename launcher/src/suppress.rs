@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use memguard_report::{Report, ReportFinding, append_suppression};
+use memguard_report::append_suppression;
 
 use crate::args;
 use crate::collect;
@@ -23,7 +23,7 @@ use crate::watch::unix_time_s;
 pub fn suppress(store: &Store, asked: &args::Suppress) -> Result<()> {
     let session = collect::recover(store.open(asked.session())?)?;
     let report = show::read(&session)?;
-    let finding = find(&report, asked.finding())?;
+    let finding = show::finding_named(&report, asked.finding())?;
     let path = destination(&asked.output)?;
     let text = if path.exists() { rules::read_text(&path)? } else { String::new() };
     let file = asked.output.display().to_string();
@@ -37,21 +37,6 @@ pub fn suppress(store: &Store, asked: &args::Suppress) -> Result<()> {
         finding.location
     )?;
     Ok(())
-}
-
-/// The finding whose id begins so.
-fn find<'a>(report: &'a Report, id: &str) -> Result<&'a ReportFinding> {
-    let session = &report.session.id;
-    let mut found = report.findings.iter().filter(|finding| !id.is_empty() && finding.id.starts_with(id));
-    match (found.next(), found.next()) {
-        (Some(finding), None) => Ok(finding),
-        (Some(_), Some(_)) => {
-            bail!("several findings of session {session} begin with '{id}'; give more of the id")
-        }
-        (None, _) => {
-            bail!("session {session} has no finding '{id}'; 'memguard report {session}' shows the ids")
-        }
-    }
 }
 
 /// Where the file really lies: a link is followed, not replaced.

@@ -124,7 +124,7 @@ pub enum Problem {
 }
 
 /// The name in `known` that a typing error most likely meant, if any is near enough.
-pub(crate) fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     const SIMILARITY_MIN: f64 = 0.75;
     known
         .map(|name| (strsim::jaro_winkler(found, name), name))
@@ -133,7 +133,8 @@ pub(crate) fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> 
         .map(|(_, name)| name.to_owned())
 }
 
-fn suggestion(nearest: Option<&str>) -> String {
+/// The end of a message that proposes it.
+pub fn suggestion(nearest: Option<&str>) -> String {
     nearest.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default()
 }
 

@@ -30,7 +30,7 @@ mod signature;
 mod whole_name;
 
 pub use builtin::FILES;
-pub use error::{LoadError, Problem};
+pub use error::{LoadError, Problem, nearest, suggestion};
 pub use example::Example;
 pub use file::{Trust, is_name, parse};
 pub use fingerprint::{Fingerprint, Prevalence};

@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use memguard_detect::Kind;
-use memguard_patterns::{Library, Recognised};
+use memguard_patterns::{Library, Recognised, word};
 use memguard_symbolize as symbolize;
-use serde::Serialize;
 
 use crate::document::{
     Cleanup, Counted, Evidence, Explained, Fingerprint, Forecast, FrameRole, Memory, Overhead, Prevalence,
@@ -206,14 +205,6 @@ fn whole_process(
         address: 0,
         inlined: false,
     })
-}
-
-/// The word that stands for an enum's variant in reports.
-fn word(variant: &impl Serialize) -> String {
-    match serde_json::to_value(variant) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => "unknown".to_owned(),
-    }
 }
 
 /// How many of the innermost frames belong to the library that the program called.

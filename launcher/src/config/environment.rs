@@ -3,7 +3,9 @@
 
 use std::ffi::OsString;
 
-use super::error::{ConfigError, Origin, nearest};
+use memguard_patterns::nearest;
+
+use super::error::{ConfigError, Origin};
 use super::key::{Key, PER_PATTERN};
 use super::pattern::Pattern;
 use super::settings::Assignment;

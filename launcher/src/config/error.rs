@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use memguard_patterns::suggestion;
+
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -65,7 +67,7 @@ pub enum ConfigError {
         message: String,
     },
     /// No such key.
-    #[error("{origin}: unknown key '{found}'{}", suggest(.nearest.as_deref()))]
+    #[error("{origin}: unknown key '{found}'{}", suggestion(.nearest.as_deref()))]
     UnknownKey {
         /// Where.
         origin: Origin,
@@ -75,7 +77,7 @@ pub enum ConfigError {
         nearest: Option<String>,
     },
     /// No such environment variable.
-    #[error("environment: unknown variable {found}{}", suggest(.nearest.as_deref()))]
+    #[error("environment: unknown variable {found}{}", suggestion(.nearest.as_deref()))]
     UnknownVariable {
         /// The variable as written.
         found: String,
@@ -124,20 +126,6 @@ pub enum ConfigError {
         /// Where it stands.
         second: Origin,
     },
-}
-
-/// The name in `known` that a typing error most likely meant, if any is near enough.
-pub fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    const SIMILARITY_MIN: f64 = 0.75;
-    known
-        .map(|name| (strsim::jaro_winkler(found, name), name))
-        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name.to_owned())
-}
-
-fn suggest(nearest: Option<&str>) -> String {
-    nearest.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default()
 }
 
 /// The system's words for an error, without Rust's "(os error 2)".

@@ -7,7 +7,9 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, Origin, nearest};
+use memguard_patterns::nearest;
+
+use super::error::{ConfigError, Origin};
 use super::key::{Key, PER_PATTERN};
 use super::pattern::Pattern;
 use super::settings::Assignment;

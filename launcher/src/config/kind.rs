@@ -250,7 +250,7 @@ fn patterns(text: &str) -> Result<PatternSet, Refusal> {
     let mut set = PatternSet::default();
     for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let Some(pattern) = Pattern::named(name) else {
-            let meant = super::error::nearest(name, Pattern::all().map(Pattern::name));
+            let meant = memguard_patterns::nearest(name, Pattern::all().map(Pattern::name));
             let expected =
                 meant.map(|meant| format!("a known pattern; did you mean '{meant}' for '{name}'?"));
             return Err(Refusal::Invalid(expected));

@@ -231,6 +231,7 @@ impl Watched {
         if let Some(stat) = stat {
             account(&mut self.facts, &stat);
             self.costs.cpu_ns = stat.cpu_ns;
+            self.wait_ns = processor_wait_ns(stat.identity.pid).unwrap_or(self.wait_ns);
             let interval = reader.sample_interval_bytes();
             self.model.absorb_sample_interval(reading.at_ns, interval);
             self.recorder.sample_interval(reading.at_ns, interval, reader);
@@ -242,9 +243,6 @@ impl Watched {
                     reader.set_sample_interval_bytes(next);
                 }
             }
-        }
-        if let Some(stat) = stat {
-            self.wait_ns = processor_wait_ns(stat.identity.pid).unwrap_or(self.wait_ns);
         }
         if self.costs.cpu_ns != 0 {
             self.model.absorb_cpu(self.costs.cpu_ns + self.wait_ns);
@@ -264,9 +262,9 @@ impl Watched {
             self.findings.extend(self.shown.given_back_at_end(&self.findings, &self.model));
         } else {
             self.shown.add(reading.at_ns, &self.findings);
-            self.trace(reading.at_ns);
         }
         if let Some(stat) = stat {
+            self.trace(&stat, reading.at_ns);
             self.look_at_limits(&stat, reading.at_ns);
         }
         self.facts.memory = self.growth();
@@ -280,15 +278,12 @@ impl Watched {
     }
 
     /// Looks for pointers to what is suspected, if it is time. The next look judges by what was found.
-    fn trace(&mut self, at_ns: u64) {
-        let (Some(tracer), Some(identity)) = (&mut self.tracer, self.identity) else { return };
-        if !tracer.is_due() {
-            return;
-        }
+    fn trace(&mut self, stat: &Stat, at_ns: u64) {
+        let Some(tracer) = self.tracer.as_mut().filter(|tracer| tracer.is_due()) else { return };
         let session = self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
         let is_ours = |path: &str| path.contains("/libmemguard") || Path::new(path).starts_with(session);
         let wanted = self.verdicts.to_trace(&self.model);
-        let traces = tracer.look(identity.pid, wanted, &self.model, &is_ours);
+        let traces = tracer.look(stat, wanted, &self.model, &is_ours);
         if !traces.is_empty() {
             self.recorder.traces(at_ns, &traces);
             self.model.absorb_traces(at_ns, traces);

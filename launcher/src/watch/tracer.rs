@@ -72,15 +72,15 @@ impl Tracer {
         std::mem::take(&mut self.cost)
     }
 
-    /// Looks for the wanted objects. `is_ours` names files whose mappings are `MemGuard`'s own.
+    /// Looks for the wanted objects; to be called when it is due. `is_ours` names files whose mappings are `MemGuard`'s own.
     pub fn look(
         &mut self,
-        pid: i32,
+        stat: &Stat,
         mut wanted: Vec<Wanted>,
         model: &ProcessModel,
         is_ours: &dyn Fn(&str) -> bool,
     ) -> Vec<(SiteId, Trace)> {
-        if wanted.is_empty() || !self.is_due() {
+        if wanted.is_empty() {
             return Vec::new();
         }
         let started_ns = thread_cpu_ns();
@@ -89,8 +89,8 @@ impl Tracer {
         wanted.dedup_by(|later, earlier| later.address < earlier.address + earlier.size_bytes.max(1));
         let targets: Vec<Target> =
             wanted.iter().map(|o| Target { start: o.address, bytes: o.size_bytes.max(1) }).collect();
-        let is_too_large = Stat::of(pid).is_some_and(|stat| stat.rss_bytes > READ_BYTES_MAX);
-        let found = if is_too_large {
+        let pid = stat.identity.pid;
+        let found = if stat.rss_bytes > READ_BYTES_MAX {
             Err(Unscanned::TooLarge)
         } else {
             references(pid, &targets, &kernel_roots(pid, model), READ_BYTES_MAX, is_ours)
