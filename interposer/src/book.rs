@@ -3,7 +3,9 @@
 
 use crate::filter;
 use crate::lifecycle::Attached;
-use memguard_segment::{Event, EventKind, HeaderWord, Loss, Record};
+use crate::thread::{self, TIMED_ONE_IN};
+use crate::writers;
+use memguard_segment::{Event, EventKind, HeaderWord, LiveTable, Loss, Record};
 
 /// Books a birth. Before the program gets the pointer, so that its free finds the record.
 pub fn birth(attached: &Attached, record: &Record) {
@@ -14,12 +16,16 @@ pub fn birth(attached: &Attached, record: &Record) {
     // Before the table and taken back after it: a handler that leaves by longjmp in between must not leave a page that counts
     // too few objects, because frees of all others in it would then pass unseen. Too many only cost a look.
     filter::add(record.address);
-    if attached.segment.live().insert(record).is_err() {
+    if live(attached).insert(record).is_err() {
         filter::remove(record.address);
         attached.segment.losses().count(Loss::LiveTableFull);
         return;
     }
-    attached.segment.totals().birth(record.stack, record.size_bytes, f64::from(record.p));
+    attached.segment.totals().written_by(writers::now()).birth(
+        record.stack,
+        record.size_bytes,
+        f64::from(record.p),
+    );
     event(attached, EventKind::Birth, record, record.born_ns);
 }
 
@@ -27,27 +33,35 @@ pub fn birth(attached: &Attached, record: &Record) {
 /// may be given the address at once.
 pub fn death(attached: &Attached, address: u64) {
     // The clock is read only for an object that is ours: most calls come because of a neighbour in the page.
-    let Some(record) = attached.segment.live().remove(address) else { return };
-    let now_ns = attached.now_ns();
-    finish(attached, &record, now_ns);
-    attached.spent(HeaderWord::HookNs, now_ns, 1);
+    let Some(record) = suspend(attached, address) else { return };
+    // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
+    let timed = unsafe { (*thread::current()).books() };
+    let started_ns = if timed { attached.now_ns() } else { 0 };
+    finish(attached, &record, attached.death_ns());
+    if timed {
+        attached.spent(HeaderWord::HookNs, started_ns, TIMED_ONE_IN);
+    }
 }
 
 /// Takes an object out of the table for a call that may fail; [`restore`] or [`finish`] must follow.
 pub fn suspend(attached: &Attached, address: u64) -> Option<Record> {
-    attached.segment.live().remove(address)
+    live(attached).remove(address)
+}
+
+fn live(attached: &Attached) -> LiveTable<'_> {
+    attached.segment.live().written_by(writers::now())
 }
 
 /// Puts back what [`suspend`] took.
 pub fn restore(attached: &Attached, record: &Record) {
-    if attached.segment.live().insert(record).is_err() {
+    if live(attached).insert(record).is_err() {
         attached.segment.losses().count(Loss::LiveTableFull);
-        finish(attached, record, attached.now_ns());
+        finish(attached, record, attached.death_ns());
     }
 }
 
 fn remove(attached: &Attached, address: u64, now_ns: u64) -> Option<()> {
-    let record = attached.segment.live().remove(address)?;
+    let record = suspend(attached, address)?;
     finish(attached, &record, now_ns);
     Some(())
 }
@@ -56,7 +70,12 @@ fn remove(attached: &Attached, address: u64, now_ns: u64) -> Option<()> {
 pub fn finish(attached: &Attached, record: &Record, now_ns: u64) {
     filter::remove(record.address);
     let lifetime_ns = now_ns.saturating_sub(record.born_ns);
-    attached.segment.totals().death(record.stack, record.size_bytes, f64::from(record.p), lifetime_ns);
+    attached.segment.totals().written_by(writers::now()).death(
+        record.stack,
+        record.size_bytes,
+        f64::from(record.p),
+        lifetime_ns,
+    );
     event(attached, EventKind::Death, record, now_ns);
 }
 
@@ -70,11 +89,10 @@ fn event(attached: &Attached, kind: EventKind, record: &Record, at_ns: u64) {
         at_ns,
         p: record.p,
     };
-    let losses = attached.segment.losses();
-    match attached.segment.ring().push(&event) {
+    let losses = attached.segment.losses().written_by(writers::now());
+    match attached.segment.ring().written_by(writers::now()).push(&event) {
         Ok(()) => {}
         Err(memguard_segment::Dropped::Full) => losses.count(Loss::RingFull),
         Err(memguard_segment::Dropped::Abandoned) => losses.count(Loss::EventAbandoned),
     }
-    attached.segment.set(HeaderWord::LastEventNs, at_ns);
 }
