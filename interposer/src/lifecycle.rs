@@ -12,15 +12,16 @@
 //! process in a session that records everything. Others make their own segment when a sample is due and they are a second
 //! old, so a short-lived process pays nothing.
 
+use crate::book::Books;
 use crate::join::{self, Step};
 use crate::private_stack::{self, WalkStacks};
 use crate::sys;
-use crate::{clock, filter, heap, loader, proc_self, real, session, strangers, thread};
+use crate::{clock, filter, heap, loader, proc_self, real, session, strangers, thread, writers};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use memguard_segment::control::Refusal;
-use memguard_segment::{FRAME_UNKNOWN_MODULE, HeaderWord, Layout, Loss, ModuleInfo, Segment, State};
+use memguard_segment::{FRAME_UNKNOWN_MODULE, HeaderWord, Layout, Loss, ModuleInfo, Segment, State, Writers};
 use memguard_unwind::{ModuleSet, Pool};
 
 /// No hook takes longer, in ns; a walk through code that was never walked before takes 20 us.
@@ -40,6 +41,8 @@ pub struct Attached {
     pub walk_stacks: WalkStacks,
     /// Whether every allocation is recorded, none is sampled.
     pub records_everything: bool,
+    /// The books, for one writer and for many.
+    books: [Books; 2],
     origin_ns: u64,
 }
 
@@ -47,6 +50,16 @@ impl Attached {
     /// Time on the process clock.
     pub fn now_ns(&self) -> u64 {
         clock::monotonic_ns().saturating_sub(self.origin_ns)
+    }
+
+    /// The books, as they are to be kept just now.
+    #[inline]
+    pub fn books(&self) -> &Books {
+        let [one, many] = &self.books;
+        match writers::now() {
+            Writers::One => one,
+            Writers::Many => many,
+        }
     }
 
     /// Books time spent in a hook since `started_ns`. One that took longer than any hook does was interrupted: the thread
@@ -133,7 +146,7 @@ extern "C" fn start() {
     }
     BEGAN_NS.store(clock::coarse_ns(), Ordering::Relaxed);
     crate::task::learn();
-    crate::writers::learn();
+    writers::learn();
     let given = given_to_us();
     if !matches!(given, session::Given::Unusable) {
         loader::note_fixed();
@@ -331,6 +344,7 @@ fn attach_alone() -> Option<()> {
         session::refuse(Refusal::CannotMap);
         None
     })?;
+    let books = [Writers::One, Writers::Many].map(|writers| Books::of(&segment, writers));
     let records_everything = session::settings().sample_interval_bytes == 0;
     let state = Attached {
         segment,
@@ -338,6 +352,7 @@ fn attach_alone() -> Option<()> {
         pool: Pool::new(),
         walk_stacks,
         records_everything,
+        books,
         origin_ns,
     };
     // SAFETY: this thread holds ATTACHING; nobody reads until ATTACHED is set. What a fork child overwrites here

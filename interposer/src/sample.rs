@@ -9,7 +9,7 @@ use crate::errno::KeepErrno;
 use crate::lifecycle::{self, Attached, Standing};
 use crate::stack::{self, Here};
 use crate::thread::{self, TIMED_ONE_IN, Thread};
-use crate::{book, clock, loader, real, session, writers};
+use crate::{book, clock, loader, real, session, sys, writers};
 use core::ffi::{c_int, c_void};
 use memguard_sampling::{inclusion_probability, next_gap_bytes};
 use memguard_segment::{Class, HeaderWord, Loss, Record};
@@ -87,6 +87,10 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
         attached.segment.add(HeaderWord::Threads, 1);
     }
     if !address.is_null() {
+        if attached.records_everything {
+            // Needed in some ten ns, when the stack is known.
+            attached.books().prefetch(address as u64);
+        }
         let born_ns =
             if attached.records_everything { attached.birth_ns(thread.bookings) } else { started_ns };
         record(attached, thread, address, size_bytes as u64, sp, fp, born_ns);
@@ -153,7 +157,7 @@ fn record(
     }
     attached.segment.add_by(writers::now(), HeaderWord::Samples, 1);
     let stack = stack::number(attached, thread, Here::at_entry(sp, fp), Class::Heap);
-    book::birth(attached, &Record { address: address as u64, size_bytes, born_ns, stack, p });
+    attached.books().birth(&Record { address: address as u64, size_bytes, born_ns, stack, p });
 }
 
 macro_rules! allocating {
@@ -224,7 +228,7 @@ pub fn reallocated(
     }
     let suspended = {
         let _errno = KeepErrno::new();
-        with_attached(|attached| Some((attached, book::suspend(attached, old as u64)?)))
+        with_attached(|attached| Some((attached, attached.books().suspend(old as u64)?)))
     };
     let new = call();
     {
@@ -232,9 +236,9 @@ pub fn reallocated(
         if let Some((attached, record)) = suspended {
             // Null for a size of zero means freed (glibc); null otherwise means that nothing happened.
             if new.is_null() && bytes != 0 {
-                book::restore(attached, &record);
+                attached.books().restore(&record, attached.death_ns());
             } else {
-                book::finish(attached, &record, attached.death_ns());
+                attached.books().finish(&record, attached.death_ns());
             }
         }
     }
@@ -258,6 +262,11 @@ pub fn freed(block: *mut c_void) -> bool {
     }
     let _errno = KeepErrno::new();
     with_attached(|attached| {
+        if attached.records_everything {
+            // The allocator will look at what it keeps before the block; meanwhile it can be on its way.
+            sys::prefetch((block as usize).wrapping_sub(size_of::<usize>()));
+            attached.books().prefetch(block as u64);
+        }
         book::death(attached, block as u64);
         Some(())
     });

@@ -276,6 +276,8 @@ impl ProcessReader {
         // What the ring has is of no use while the table is to be read anyway, and it is not yet time for that. A program that
         // fills it faster than it is emptied then does not pay for putting events there, nor we for taking them.
         if self.may_scan(is_over) || !self.must_scan {
+            // Events that the scan will make up for need only be taken out.
+            self.must_scan |= self.lost() != self.losses_at_scan;
             let lost = self.drain(is_over);
             self.must_scan |= lost != self.losses_at_scan;
             self.losses_at_drain = lost;
@@ -301,7 +303,9 @@ impl ProcessReader {
         for _ in 0..2 * ring.capacity() {
             match ring.pop() {
                 Next::Event(event) => {
-                    self.live.apply(&event);
+                    if !self.must_scan {
+                        self.live.apply(&event);
+                    }
                     self.unfinished_since = None;
                 }
                 Next::Corrupt => {
@@ -321,9 +325,13 @@ impl ProcessReader {
             }
         }
         self.corrupt_events += abandoned;
-        segment.losses().get(Loss::RingFull)
-            + segment.losses().get(Loss::EventAbandoned)
-            + self.corrupt_events
+        self.lost()
+    }
+
+    /// How many events never came through the ring.
+    fn lost(&self) -> u64 {
+        let losses = self.segment().losses();
+        losses.get(Loss::RingFull) + losses.get(Loss::EventAbandoned) + self.corrupt_events
     }
 
     /// Whether a scan now would not be too much work.

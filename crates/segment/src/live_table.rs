@@ -100,6 +100,9 @@ impl Entry for Record {
     }
 }
 
+/// An object is not in a bucket; whether one may have passed over it, so that the search goes on.
+struct Passed(bool);
+
 /// No bucket within reach has room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
@@ -182,45 +185,68 @@ impl<'a, E: Entry> Table<'a, E> {
         (home..home + near).chain(elsewhere)
     }
 
+    #[inline]
     fn bucket(&self, index: usize) -> Option<Words<'a>> {
         let start = (index & self.mask()) * BUCKET_WORDS;
         self.buckets.get(start..start + BUCKET_WORDS)
     }
 
+    #[inline]
     fn payload(&self, bucket: usize, slot: usize) -> Option<Words<'a>> {
         let start = ((bucket & self.mask()) * BUCKET_OBJECTS + slot) * PAYLOAD_WORDS;
         self.payloads.get(start..start + PAYLOAD_WORDS)
     }
 
-    /// Adds an object. Its address must not be in the table; a caller that cannot know removes it first.
-    pub fn insert(&self, entry: &E) -> Result<(), Full> {
-        for (distance, bucket) in self.path(entry.key()).enumerate() {
-            let Some((meta, slots)) = self.bucket(bucket).and_then(<[_]>::split_first) else {
-                self.unpass(entry.key(), distance);
-                return Err(Full);
-            };
-            for (i, slot) in slots.iter().enumerate() {
-                // Acquire: the payload writes below must not move before the claim.
-                if slot.load(Ordering::Relaxed) != EMPTY
-                    || !writers::exchange(slot, EMPTY, BUSY, Ordering::Acquire, self.writers)
-                {
-                    continue;
-                }
-                let Some(payload) = self.payload(bucket, i) else { return Err(Full) };
-                // Matched by the first version load in `read_slot`: who sees this version sees the slot BUSY, and
-                // not the object of the same address that was here before.
-                writers::add(meta, VERSION_ONE, Ordering::Release, self.writers);
-                // Raised before the payload changes: matched by the fence in `read_slot`.
-                fence(Ordering::Release);
-                store_payload(payload, entry.words());
-                // Matched by the acquire loads in `remove` and `read_slot`.
-                slot.store(entry.key(), Ordering::Release);
-                return Ok(());
+    /// Asks the processor for the memory that a search for this key comes to first.
+    #[inline]
+    pub fn prefetch(&self, key: u64) {
+        let home = self.home(key);
+        for words in [self.bucket(home), self.payload(home, 0)] {
+            if let Some(word) = words.and_then(<[_]>::first) {
+                writers::prefetch(word);
             }
-            writers::add(meta, 1, Ordering::Relaxed, self.writers);
+        }
+    }
+
+    /// Adds an object. Its address must not be in the table; a caller that cannot know removes it first.
+    #[inline]
+    pub fn insert(&self, entry: &E) -> Result<(), Full> {
+        if self.put(self.home(entry.key()), entry) { Ok(()) } else { self.insert_beyond_home(entry) }
+    }
+
+    #[cold]
+    fn insert_beyond_home(&self, entry: &E) -> Result<(), Full> {
+        if self.path(entry.key()).skip(1).any(|bucket| self.put(bucket, entry)) {
+            return Ok(());
         }
         self.unpass(entry.key(), usize::MAX);
         Err(Full)
+    }
+
+    /// Puts an object into this bucket. If it is full, leaves a mark that the object has passed over it.
+    #[inline]
+    fn put(&self, bucket: usize, entry: &E) -> bool {
+        let Some((meta, slots)) = self.bucket(bucket).and_then(<[_]>::split_first) else { return false };
+        for (i, slot) in slots.iter().enumerate() {
+            let Some(payload) = self.payload(bucket, i) else { continue };
+            // Acquire: the payload writes below must not move before the claim.
+            if slot.load(Ordering::Relaxed) != EMPTY
+                || !writers::exchange(slot, EMPTY, BUSY, Ordering::Acquire, self.writers)
+            {
+                continue;
+            }
+            // Matched by the first version load in `read_slot`: who sees this version sees the slot BUSY, and
+            // not the object of the same address that was here before.
+            writers::add(meta, VERSION_ONE, Ordering::Release, self.writers);
+            // Raised before the payload changes: matched by the fence in `read_slot`.
+            fence(Ordering::Release);
+            store_payload(payload, entry.words());
+            // Matched by the acquire loads in `take` and `read_slot`.
+            slot.store(entry.key(), Ordering::Release);
+            return true;
+        }
+        writers::add(meta, 1, Ordering::Relaxed, self.writers);
+        false
     }
 
     /// Takes back the marks of an object that had passed over the first `count` buckets of its path.
@@ -240,7 +266,7 @@ impl<'a, E: Entry> Table<'a, E> {
         }
         for bucket in self.path(address) {
             let (meta, slots) = self.bucket(bucket)?.split_first()?;
-            // Matched by the release store in `insert`.
+            // Matched by the release store in `put`.
             if let Some(i) = slots.iter().position(|slot| slot.load(Ordering::Acquire) == address) {
                 return Some(E::from_words(address, load_payload(self.payload(bucket, i)?)));
             }
@@ -252,33 +278,57 @@ impl<'a, E: Entry> Table<'a, E> {
     }
 
     /// Removes the object at `address` and returns what was known of it, or `None` if it is not here.
+    #[inline]
     pub fn remove(&self, address: u64) -> Option<E> {
         if address <= BUSY {
             return None;
         }
-        for (distance, bucket) in self.path(address).enumerate() {
-            let (meta, slots) = self.bucket(bucket)?.split_first()?;
-            for (i, slot) in slots.iter().enumerate() {
-                if slot.load(Ordering::Relaxed) != address {
-                    continue;
+        match self.take(self.home(address), address) {
+            Ok(entry) => Some(entry),
+            Err(Passed(true)) => self.remove_beyond_home(address),
+            Err(Passed(false)) => None,
+        }
+    }
+
+    #[cold]
+    fn remove_beyond_home(&self, address: u64) -> Option<E> {
+        for (distance, bucket) in self.path(address).enumerate().skip(1) {
+            match self.take(bucket, address) {
+                Ok(entry) => {
+                    self.unpass(address, distance);
+                    return Some(entry);
                 }
-                // Fails only if somebody else takes the same object out at the same time (a double free). From here
-                // on the slot is ours: what is read is of one life, even if the object was put back meanwhile. Acquire:
-                // of that life, matched by the release store in `insert`.
-                if !writers::exchange(slot, address, BUSY, Ordering::Acquire, self.writers) {
-                    return None;
-                }
-                let entry = E::from_words(address, load_payload(self.payload(bucket, i)?));
-                // The payload was read before the slot can be claimed again: matched by the claim in `insert`.
-                slot.store(EMPTY, Ordering::Release);
-                self.unpass(address, distance);
-                return Some(entry);
-            }
-            if meta.load(Ordering::Relaxed) & OVERFLOW_MASK == 0 {
-                return None;
+                Err(Passed(true)) => {}
+                Err(Passed(false)) => return None,
             }
         }
         None
+    }
+
+    /// Takes an object out of this bucket. If it is not there, says whether one may have passed over it.
+    #[allow(clippy::inline_always)] // what it returns is larger than what it does
+    #[inline(always)]
+    fn take(&self, bucket: usize, address: u64) -> Result<E, Passed> {
+        let Some((meta, slots)) = self.bucket(bucket).and_then(<[_]>::split_first) else {
+            return Err(Passed(false));
+        };
+        for (i, slot) in slots.iter().enumerate() {
+            if slot.load(Ordering::Relaxed) != address {
+                continue;
+            }
+            let Some(payload) = self.payload(bucket, i) else { continue };
+            // Fails only if somebody else takes the same object out at the same time (a double free). From here
+            // on the slot is ours: what is read is of one life, even if the object was put back meanwhile. Acquire:
+            // of that life, matched by the release store in `put`.
+            if !writers::exchange(slot, address, BUSY, Ordering::Acquire, self.writers) {
+                return Err(Passed(false));
+            }
+            let entry = E::from_words(address, load_payload(payload));
+            // The payload was read before the slot can be claimed again: matched by the claim in `put`.
+            slot.store(EMPTY, Ordering::Release);
+            return Ok(entry);
+        }
+        Err(Passed(meta.load(Ordering::Relaxed) & OVERFLOW_MASK != 0))
     }
 
     /// Calls `visit` with a copy of every object. Objects that come or go meanwhile may be missed; no copy
@@ -313,7 +363,7 @@ impl<'a, E: Entry> Table<'a, E> {
         let slot_word = slots.get(slot)?;
         for _ in 0..READ_TRIES {
             let before = meta.load(Ordering::Acquire) >> 32;
-            // Matched by the release store in `insert`.
+            // Matched by the release store in `put`.
             let address = slot_word.load(Ordering::Acquire);
             if address <= BUSY {
                 return None;

@@ -18,7 +18,13 @@ const LIFETIMES: usize = 6;
 /// Words of one stack's totals.
 pub(crate) const TOTALS_WORDS: usize = LIFETIMES + LIFETIME_BUCKETS;
 /// Estimated counts are kept in 1/1024 objects.
-const COUNT_SCALE: f64 = 1024.0;
+const COUNT_SCALE: u64 = 1024;
+
+/// What stands for how much, sampled with this probability. Where everything is recorded there is nothing to divide.
+#[inline]
+fn stands_for(amount: u64, p: f64) -> u64 {
+    if p < 1.0 { (amount as f64 / p) as u64 } else { amount }
+}
 
 /// Bucket of a lifetime in ns: bucket 0 below 4 us, bucket `i` is `[4^i, 4^(i+1))` us, the last open.
 pub const fn lifetime_bucket(lifetime_ns: u64) -> usize {
@@ -83,8 +89,8 @@ impl<'a> TotalsTable<'a> {
         let Some(entry) = self.entry(stack) else { return };
         let add = |word, amount| self.add(entry, word, amount, Ordering::Relaxed);
         add(BIRTHS, 1);
-        add(BORN_COUNT, (COUNT_SCALE / p) as u64);
-        add(BORN_BYTES, (size_bytes as f64 / p) as u64);
+        add(BORN_COUNT, stands_for(COUNT_SCALE, p));
+        add(BORN_BYTES, stands_for(size_bytes, p));
     }
 
     /// Books a death of what [`TotalsTable::birth`] booked.
@@ -93,8 +99,8 @@ impl<'a> TotalsTable<'a> {
         // Release: the birth was booked before. Matched by the acquire loads in `get`.
         let add = |word, amount| self.add(entry, word, amount, Ordering::Release);
         add(DEATHS, 1);
-        add(DIED_COUNT, (COUNT_SCALE / p) as u64);
-        add(DIED_BYTES, (size_bytes as f64 / p) as u64);
+        add(DIED_COUNT, stands_for(COUNT_SCALE, p));
+        add(DIED_BYTES, stands_for(size_bytes, p));
         add(LIFETIMES + lifetime_bucket(lifetime_ns), 1);
     }
 
@@ -125,8 +131,8 @@ impl<'a> TotalsTable<'a> {
         Some(Totals {
             births: born(BIRTHS),
             deaths,
-            born_count: born(BORN_COUNT) as f64 / COUNT_SCALE,
-            died_count: died_count as f64 / COUNT_SCALE,
+            born_count: born(BORN_COUNT) as f64 / COUNT_SCALE as f64,
+            died_count: died_count as f64 / COUNT_SCALE as f64,
             born_bytes: born(BORN_BYTES) as f64,
             died_bytes: died_bytes as f64,
             lifetimes,

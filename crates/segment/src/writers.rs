@@ -40,6 +40,15 @@ pub(crate) fn exchange(word: &AtomicU64, from: u64, to: u64, order: Ordering, wr
     }
 }
 
+/// Asks the processor to have a word at hand soon. A hint, without any effect that can be seen.
+#[inline]
+pub(crate) fn prefetch(word: &AtomicU64) {
+    #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+    alone::prefetch(word);
+    #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
+    let _ = word;
+}
+
 /// On x86 each of these loads with acquire and stores with release, as every plain access does; the compiler moves no access
 /// to memory across them, as they may touch any.
 #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
@@ -55,6 +64,14 @@ mod alone {
         unsafe {
             asm!("add qword ptr [{word}], {amount}", word = in(reg) word.as_ptr(), amount = in(reg) amount,
                 options(nostack));
+        }
+    }
+
+    #[inline]
+    pub fn prefetch(word: &AtomicU64) {
+        // SAFETY: changes nothing and never faults.
+        unsafe {
+            asm!("prefetcht0 byte ptr [{word}]", word = in(reg) word.as_ptr(), options(nostack, preserves_flags, readonly));
         }
     }
 
