@@ -52,7 +52,7 @@ impl Thread {
     /// Counts a booking. Whether it is to be timed, for all of the [`TIMED_ONE_IN`].
     pub fn books(&mut self) -> bool {
         self.bookings = self.bookings.wrapping_add(1);
-        self.bookings % TIMED_ONE_IN == 0
+        self.bookings.is_multiple_of(TIMED_ONE_IN)
     }
 
     /// A number for a new thread.
