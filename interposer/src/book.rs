@@ -3,78 +3,113 @@
 
 use crate::filter;
 use crate::lifecycle::Attached;
-use memguard_segment::{Event, EventKind, HeaderWord, Loss, Record};
+use crate::thread::{self, TIMED_ONE_IN};
+use memguard_segment::{
+    Dropped, Event, EventKind, HeaderWord, LiveTable, Loss, Losses, Record, Ring, Segment, TotalsTable,
+    Writers,
+};
 
-/// Books a birth. Before the program gets the pointer, so that its free finds the record.
-pub fn birth(attached: &Attached, record: &Record) {
-    // Somebody freed this address behind our back; the old object is dead, or its record would be a false leak.
-    if remove(attached, record.address, record.born_ns).is_some() {
-        attached.segment.losses().count(Loss::FreeMissed);
+/// The parts of the segment that the books are kept in, told how many threads write to them.
+pub struct Books {
+    live: LiveTable<'static>,
+    totals: TotalsTable<'static>,
+    ring: Ring<'static>,
+    losses: Losses<'static>,
+    writers: Writers,
+}
+
+impl Books {
+    /// Of this segment.
+    pub fn of(segment: &Segment<'static>, writers: Writers) -> Self {
+        Self {
+            live: segment.live().written_by(writers),
+            totals: segment.totals().written_by(writers),
+            ring: segment.ring().written_by(writers),
+            losses: segment.losses().written_by(writers),
+            writers,
+        }
     }
-    // Before the table and taken back after it: a handler that leaves by longjmp in between must not leave a page that counts
-    // too few objects, because frees of all others in it would then pass unseen. Too many only cost a look.
-    filter::add(record.address);
-    if attached.segment.live().insert(record).is_err() {
-        filter::remove(record.address);
-        attached.segment.losses().count(Loss::LiveTableFull);
-        return;
+
+    /// Books a birth. Before the program gets the pointer, so that its free finds the record.
+    #[inline]
+    pub fn birth(&self, record: &Record) {
+        // Somebody freed this address behind our back; the old object is dead, or its record would be a false leak.
+        if let Some(before) = self.live.remove(record.address) {
+            self.finish(&before, record.born_ns);
+            self.losses.count(Loss::FreeMissed);
+        }
+        // Before the table and taken back after it: a handler that leaves by longjmp in between must not leave a page that
+        // counts too few objects, because frees of all others in it would then pass unseen. Too many only cost a look.
+        filter::add(record.address, self.writers);
+        if self.live.insert(record).is_err() {
+            filter::remove(record.address, self.writers);
+            self.losses.count(Loss::LiveTableFull);
+            return;
+        }
+        self.totals.birth(record.stack, record.size_bytes, f64::from(record.p));
+        self.event(EventKind::Birth, record, record.born_ns);
     }
-    attached.segment.totals().birth(record.stack, record.size_bytes, f64::from(record.p));
-    event(attached, EventKind::Birth, record, record.born_ns);
+
+    /// Asks the processor for the place of a block's record before it is needed.
+    #[inline]
+    pub fn prefetch(&self, address: u64) {
+        self.live.prefetch(address);
+    }
+
+    /// Takes an object out of the table for a call that may fail; [`Books::restore`] or [`Books::finish`] must follow.
+    #[inline]
+    pub fn suspend(&self, address: u64) -> Option<Record> {
+        self.live.remove(address)
+    }
+
+    /// Puts back what [`Books::suspend`] took.
+    pub fn restore(&self, record: &Record, now_ns: u64) {
+        if self.live.insert(record).is_err() {
+            self.losses.count(Loss::LiveTableFull);
+            self.finish(record, now_ns);
+        }
+    }
+
+    /// Books the death of an object that is out of the table already.
+    #[inline]
+    pub fn finish(&self, record: &Record, now_ns: u64) {
+        filter::remove(record.address, self.writers);
+        let lifetime_ns = now_ns.saturating_sub(record.born_ns);
+        self.totals.death(record.stack, record.size_bytes, f64::from(record.p), lifetime_ns);
+        self.event(EventKind::Death, record, now_ns);
+    }
+
+    #[inline]
+    fn event(&self, kind: EventKind, record: &Record, at_ns: u64) {
+        let event = Event {
+            kind,
+            stack: record.stack,
+            address: record.address,
+            size_bytes: record.size_bytes,
+            born_ns: record.born_ns,
+            at_ns,
+            p: record.p,
+        };
+        match self.ring.push(&event) {
+            Ok(()) => {}
+            Err(Dropped::Full) => self.losses.count(Loss::RingFull),
+            Err(Dropped::Abandoned) => self.losses.count(Loss::EventAbandoned),
+        }
+    }
 }
 
 /// Books the death of the object at this address, if it was sampled. Before the real free: afterwards another thread
 /// may be given the address at once.
+#[inline]
 pub fn death(attached: &Attached, address: u64) {
+    let books = attached.books();
     // The clock is read only for an object that is ours: most calls come because of a neighbour in the page.
-    let Some(record) = attached.segment.live().remove(address) else { return };
-    let now_ns = attached.now_ns();
-    finish(attached, &record, now_ns);
-    attached.spent(HeaderWord::HookNs, now_ns, 1);
-}
-
-/// Takes an object out of the table for a call that may fail; [`restore`] or [`finish`] must follow.
-pub fn suspend(attached: &Attached, address: u64) -> Option<Record> {
-    attached.segment.live().remove(address)
-}
-
-/// Puts back what [`suspend`] took.
-pub fn restore(attached: &Attached, record: &Record) {
-    if attached.segment.live().insert(record).is_err() {
-        attached.segment.losses().count(Loss::LiveTableFull);
-        finish(attached, record, attached.now_ns());
+    let Some(record) = books.suspend(address) else { return };
+    // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
+    let timed = unsafe { (*thread::current()).books() };
+    let started_ns = if timed { attached.now_ns() } else { 0 };
+    books.finish(&record, attached.death_ns());
+    if timed {
+        attached.spent(HeaderWord::HookNs, started_ns, TIMED_ONE_IN);
     }
-}
-
-fn remove(attached: &Attached, address: u64, now_ns: u64) -> Option<()> {
-    let record = attached.segment.live().remove(address)?;
-    finish(attached, &record, now_ns);
-    Some(())
-}
-
-/// Books the death of an object that is out of the table already.
-pub fn finish(attached: &Attached, record: &Record, now_ns: u64) {
-    filter::remove(record.address);
-    let lifetime_ns = now_ns.saturating_sub(record.born_ns);
-    attached.segment.totals().death(record.stack, record.size_bytes, f64::from(record.p), lifetime_ns);
-    event(attached, EventKind::Death, record, now_ns);
-}
-
-fn event(attached: &Attached, kind: EventKind, record: &Record, at_ns: u64) {
-    let event = Event {
-        kind,
-        stack: record.stack,
-        address: record.address,
-        size_bytes: record.size_bytes,
-        born_ns: record.born_ns,
-        at_ns,
-        p: record.p,
-    };
-    let losses = attached.segment.losses();
-    match attached.segment.ring().push(&event) {
-        Ok(()) => {}
-        Err(memguard_segment::Dropped::Full) => losses.count(Loss::RingFull),
-        Err(memguard_segment::Dropped::Abandoned) => losses.count(Loss::EventAbandoned),
-    }
-    attached.segment.set(HeaderWord::LastEventNs, at_ns);
 }

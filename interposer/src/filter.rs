@@ -7,6 +7,7 @@
 
 use core::sync::atomic::{AtomicU8, Ordering};
 use memguard_annex::PAGES;
+use memguard_segment::Writers;
 
 const STICKY: u8 = u8::MAX;
 
@@ -33,19 +34,45 @@ pub fn may_hold(address: u64) -> bool {
 }
 
 /// An object at this address is sampled from now on. Before the program gets the pointer.
-pub fn add(address: u64) {
+pub fn add(address: u64, writers: Writers) {
     if let Some(cell) = cell(address) {
-        let step = |n: u8| (n != STICKY).then(|| n + 1);
-        let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
+        change(cell, writers, |n| (n != STICKY).then(|| n + 1));
     }
 }
 
 /// It is not any more.
-pub fn remove(address: u64) {
+pub fn remove(address: u64, writers: Writers) {
     if let Some(cell) = cell(address) {
-        let step = |n: u8| (n != STICKY && n != 0).then(|| n - 1);
-        let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
+        change(cell, writers, |n| (n != STICKY && n != 0).then(|| n - 1));
     }
+}
+
+#[inline]
+fn change(cell: &AtomicU8, writers: Writers, step: impl Fn(u8) -> Option<u8>) {
+    let mut seen = cell.load(Ordering::Relaxed);
+    while let Some(next) = step(seen) {
+        match exchange(cell, seen, next, writers) {
+            Ok(_) => return,
+            Err(now) => seen = now,
+        }
+    }
+}
+
+/// A compare-and-swap, without the processor's lock where only a signal handler could come in between: it does not come
+/// into the middle of an instruction.
+#[inline]
+fn exchange(cell: &AtomicU8, from: u8, to: u8, writers: Writers) -> Result<u8, u8> {
+    #[cfg(target_arch = "x86_64")]
+    if writers == Writers::One {
+        let seen: u8;
+        // SAFETY: a byte that may be changed through a shared reference, and nobody else writes to it.
+        unsafe {
+            core::arch::asm!("cmpxchg byte ptr [{cell}], {to}", cell = in(reg) cell.as_ptr(), to = in(reg_byte) to,
+                inout("al") from => seen, options(nostack));
+        }
+        return if seen == from { Ok(seen) } else { Err(seen) };
+    }
+    cell.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
 }
 
 /// Every address in this range is to be looked at, for ever.

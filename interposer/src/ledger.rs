@@ -12,14 +12,11 @@ use crate::lifecycle::{self, Attached, Standing};
 use crate::mapping_homes;
 use crate::stack::{self, Here};
 use crate::task;
-use crate::thread;
+use crate::thread::{self, TIMED_ONE_IN};
 use core::ffi::c_int;
 use memguard_segment::{
     Class, Descriptor, Entry, HeaderWord, Loss, Object, ObjectTable, STACK_UNKNOWN, TableFull,
 };
-
-/// One booking in so many is timed, and stands for all of them.
-const TIMED_ONE_IN: u32 = 64;
 
 /// The process as it is watched, for a death.
 fn watched() -> Option<&'static Attached> {
@@ -47,8 +44,7 @@ fn with_stack(class: Class, here: Here, book: impl FnOnce(&'static Attached, u32
     let Some(attached) = watched_from_now() else { return };
     // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
     let thread = unsafe { &mut *thread::current() };
-    thread.bookings = thread.bookings.wrapping_add(1);
-    let timed = thread.bookings % TIMED_ONE_IN == 0;
+    let timed = thread.books();
     let started_ns = if timed { attached.now_ns() } else { 0 };
     let stack = match stack::number(attached, thread, here, class) {
         STACK_UNKNOWN => stack::unknown(attached, class),

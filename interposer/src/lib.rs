@@ -42,6 +42,7 @@ mod strangers;
 mod sys;
 mod task;
 mod thread;
+mod writers;
 
 #[cfg(not(any(feature = "portable", not(target_arch = "x86_64"))))]
 mod bare;

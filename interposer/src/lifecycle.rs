@@ -12,19 +12,22 @@
 //! process in a session that records everything. Others make their own segment when a sample is due and they are a second
 //! old, so a short-lived process pays nothing.
 
+use crate::book::Books;
 use crate::join::{self, Step};
 use crate::private_stack::{self, WalkStacks};
 use crate::sys;
-use crate::{clock, filter, heap, loader, proc_self, real, session, strangers, thread};
+use crate::{clock, filter, heap, loader, proc_self, real, session, strangers, thread, writers};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use memguard_segment::control::Refusal;
-use memguard_segment::{FRAME_UNKNOWN_MODULE, HeaderWord, Layout, Loss, ModuleInfo, Segment, State};
+use memguard_segment::{FRAME_UNKNOWN_MODULE, HeaderWord, Layout, Loss, ModuleInfo, Segment, State, Writers};
 use memguard_unwind::{ModuleSet, Pool};
 
 /// No hook takes longer, in ns; a walk through code that was never walked before takes 20 us.
 const HOOK_NS_MAX: u64 = 200_000;
+/// So many births of a thread in one tick of the coarse clock have different times; all of them are within 66 us.
+const BIRTHS_TOLD_APART: u32 = 1 << 16;
 
 /// Everything the slow path needs once the process is watched.
 pub struct Attached {
@@ -36,6 +39,10 @@ pub struct Attached {
     pub pool: Pool,
     /// Their stacks.
     pub walk_stacks: WalkStacks,
+    /// Whether every allocation is recorded, none is sampled.
+    pub records_everything: bool,
+    /// The books, for one writer and for many.
+    books: [Books; 2],
     origin_ns: u64,
 }
 
@@ -43,6 +50,16 @@ impl Attached {
     /// Time on the process clock.
     pub fn now_ns(&self) -> u64 {
         clock::monotonic_ns().saturating_sub(self.origin_ns)
+    }
+
+    /// The books, as they are to be kept just now.
+    #[inline]
+    pub fn books(&self) -> &Books {
+        let [one, many] = &self.books;
+        match writers::now() {
+            Writers::One => one,
+            Writers::Many => many,
+        }
     }
 
     /// Books time spent in a hook since `started_ns`. One that took longer than any hook does was interrupted: the thread
@@ -55,6 +72,18 @@ impl Attached {
     /// Time on the process clock, some milliseconds old at most, for what lives long enough.
     pub fn about_now_ns(&self) -> u64 {
         clock::coarse_ns().saturating_sub(self.origin_ns)
+    }
+
+    /// Time of a death on the process clock. Where everything is recorded, reading the exact time would be a third of the
+    /// cost, and detectors ask for milliseconds.
+    pub fn death_ns(&self) -> u64 {
+        if self.records_everything { self.about_now_ns() } else { self.now_ns() }
+    }
+
+    /// Time of a birth where everything is recorded. With the address it tells objects apart, so those of one tick are
+    /// numbered.
+    pub fn birth_ns(&self, bookings: u32) -> u64 {
+        self.about_now_ns() + u64::from(bookings % BIRTHS_TOLD_APART)
     }
 }
 
@@ -117,6 +146,7 @@ extern "C" fn start() {
     }
     BEGAN_NS.store(clock::coarse_ns(), Ordering::Relaxed);
     crate::task::learn();
+    writers::learn();
     let given = given_to_us();
     if !matches!(given, session::Given::Unusable) {
         loader::note_fixed();
@@ -314,7 +344,17 @@ fn attach_alone() -> Option<()> {
         session::refuse(Refusal::CannotMap);
         None
     })?;
-    let state = Attached { segment, modules: ModuleSet::new(), pool: Pool::new(), walk_stacks, origin_ns };
+    let books = [Writers::One, Writers::Many].map(|writers| Books::of(&segment, writers));
+    let records_everything = session::settings().sample_interval_bytes == 0;
+    let state = Attached {
+        segment,
+        modules: ModuleSet::new(),
+        pool: Pool::new(),
+        walk_stacks,
+        records_everything,
+        books,
+        origin_ns,
+    };
     // SAFETY: this thread holds ATTACHING; nobody reads until ATTACHED is set. What a fork child overwrites here
     // leaks its parent's working memories, which is bounded by the depth of forks.
     let attached = unsafe { (*ATTACHED_STATE.0.get()).write(state) };

@@ -8,8 +8,8 @@
 use crate::errno::KeepErrno;
 use crate::lifecycle::{self, Attached, Standing};
 use crate::stack::{self, Here};
-use crate::thread::{self, Thread};
-use crate::{book, clock, loader, real, session};
+use crate::thread::{self, TIMED_ONE_IN, Thread};
+use crate::{book, clock, loader, real, session, sys, writers};
 use core::ffi::{c_int, c_void};
 use memguard_sampling::{inclusion_probability, next_gap_bytes};
 use memguard_segment::{Class, HeaderWord, Loss, Record};
@@ -73,17 +73,33 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
     }
     thread.busy_sp = sp;
     thread.reentries = 0;
-    let started_ns = attached.now_ns();
+    // A walk costs a thousand times what recognising a stack does, so each is timed; of very many, one for some.
+    let timed_for = if !attached.records_everything {
+        1
+    } else if thread.books() {
+        TIMED_ONE_IN
+    } else {
+        0
+    };
+    let started_ns = if timed_for != 0 { attached.now_ns() } else { 0 };
     if !thread.counted {
         thread.counted = true;
         attached.segment.add(HeaderWord::Threads, 1);
     }
     if !address.is_null() {
-        record(attached, thread, address, size_bytes as u64, sp, fp, started_ns);
+        if attached.records_everything {
+            // Needed in some ten ns, when the stack is known.
+            attached.books().prefetch(address as u64);
+        }
+        let born_ns =
+            if attached.records_everything { attached.birth_ns(thread.bookings) } else { started_ns };
+        record(attached, thread, address, size_bytes as u64, sp, fp, born_ns);
     }
     // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
     draw(thread, interval_bytes);
-    attached.spent(HeaderWord::HookNs, started_ns, 1);
+    if timed_for != 0 {
+        attached.spent(HeaderWord::HookNs, started_ns, timed_for);
+    }
     thread.busy_sp = 0;
 }
 
@@ -132,16 +148,16 @@ fn record(
     size_bytes: u64,
     sp: u64,
     fp: u64,
-    now_ns: u64,
+    born_ns: u64,
 ) {
     // Of the interval with which this countdown was drawn, whatever it is now.
     let p = inclusion_probability(size_bytes, thread.interval_bytes) as f32;
     if p <= 0.0 {
         return;
     }
-    attached.segment.add(HeaderWord::Samples, 1);
+    attached.segment.add_by(writers::now(), HeaderWord::Samples, 1);
     let stack = stack::number(attached, thread, Here::at_entry(sp, fp), Class::Heap);
-    book::birth(attached, &Record { address: address as u64, size_bytes, born_ns: now_ns, stack, p });
+    attached.books().birth(&Record { address: address as u64, size_bytes, born_ns, stack, p });
 }
 
 macro_rules! allocating {
@@ -212,7 +228,7 @@ pub fn reallocated(
     }
     let suspended = {
         let _errno = KeepErrno::new();
-        with_attached(|attached| Some((attached, book::suspend(attached, old as u64)?)))
+        with_attached(|attached| Some((attached, attached.books().suspend(old as u64)?)))
     };
     let new = call();
     {
@@ -220,9 +236,9 @@ pub fn reallocated(
         if let Some((attached, record)) = suspended {
             // Null for a size of zero means freed (glibc); null otherwise means that nothing happened.
             if new.is_null() && bytes != 0 {
-                book::restore(attached, &record);
+                attached.books().restore(&record, attached.death_ns());
             } else {
-                book::finish(attached, &record, attached.now_ns());
+                attached.books().finish(&record, attached.death_ns());
             }
         }
     }
@@ -246,6 +262,11 @@ pub fn freed(block: *mut c_void) -> bool {
     }
     let _errno = KeepErrno::new();
     with_attached(|attached| {
+        if attached.records_everything {
+            // The allocator will look at what it keeps before the block; meanwhile it can be on its way.
+            sys::prefetch((block as usize).wrapping_sub(size_of::<usize>()));
+            attached.books().prefetch(block as u64);
+        }
         book::death(attached, block as u64);
         Some(())
     });

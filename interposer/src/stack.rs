@@ -6,6 +6,7 @@ use crate::loader::DynamicLoader;
 use crate::stack_cache::{self, Answer, Question};
 use crate::sys::{self, SignalsBlocked};
 use crate::thread::{self, Thread};
+use crate::writers;
 use memguard_segment::{Class, FRAME_UNKNOWN_MODULE, Frame, HeaderWord, Loss, STACK_UNKNOWN, StackEnd};
 use memguard_unwind::{Registers, StackMemory, Walk, WalkEnd, walk};
 
@@ -91,7 +92,7 @@ pub fn number(attached: &Attached, thread: &mut Thread, here: Here, class: Class
     if class == Class::Heap {
         let losses = attached.segment.losses();
         match end {
-            StackEnd::Complete => attached.segment.add(HeaderWord::StacksComplete, 1),
+            StackEnd::Complete => attached.segment.add_by(writers::now(), HeaderWord::StacksComplete, 1),
             StackEnd::Truncated => losses.count(Loss::StackTruncated),
             StackEnd::Incomplete => losses.count(Loss::StackIncomplete),
         }

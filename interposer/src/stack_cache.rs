@@ -8,10 +8,10 @@
 //!
 //! Direct-mapped, a flag per entry: who finds it set walks instead.
 
-use crate::loader;
+use crate::{loader, writers};
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use memguard_segment::{Class, StackEnd};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
+use memguard_segment::{Class, StackEnd, Writers};
 use memguard_unwind::Registers;
 
 const ENTRIES: usize = 512;
@@ -92,7 +92,17 @@ fn with<T>(question: &Question, f: impl FnOnce(&mut Entry) -> Option<T>) -> Opti
     let hash =
         (ip ^ sp.rotate_left(24) ^ u64::from(question.class.code())).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let slot = CACHE.get((hash >> 48) as usize % ENTRIES)?;
-    if slot.busy.swap(true, Ordering::Acquire) {
+    let is_taken = match writers::now() {
+        // A handler that comes in between has given the entry back when it is over.
+        Writers::One => {
+            let is_taken = slot.busy.load(Ordering::Relaxed);
+            slot.busy.store(true, Ordering::Relaxed);
+            compiler_fence(Ordering::Acquire);
+            is_taken
+        }
+        Writers::Many => slot.busy.swap(true, Ordering::Acquire),
+    };
+    if is_taken {
         return None;
     }
     // SAFETY: `busy` was false and is ours now.

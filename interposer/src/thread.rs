@@ -34,7 +34,7 @@ pub struct Thread {
     /// Calls of `vfork` that this thread is in: the child shares this very block until it executes something, and its
     /// descriptors are not the parent's.
     pub vforks: u32,
-    /// Resources booked by this thread; now and then one is timed.
+    /// Births and deaths booked by this thread; now and then one is timed.
     pub bookings: u32,
     /// Whether the fields above are set up.
     pub armed: bool,
@@ -42,9 +42,19 @@ pub struct Thread {
     pub counted: bool,
 }
 
+/// One booking in so many is timed, and stands for all of them. A prime: births and deaths alternate, and both are to have
+/// their turn.
+pub const TIMED_ONE_IN: u32 = 61;
+
 static THREADS: AtomicU32 = AtomicU32::new(0);
 
 impl Thread {
+    /// Counts a booking. Whether it is to be timed, for all of the [`TIMED_ONE_IN`].
+    pub fn books(&mut self) -> bool {
+        self.bookings = self.bookings.wrapping_add(1);
+        self.bookings.is_multiple_of(TIMED_ONE_IN)
+    }
+
     /// A number for a new thread.
     pub fn next_number() -> u32 {
         THREADS.fetch_add(1, Ordering::Relaxed)

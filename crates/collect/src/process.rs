@@ -84,6 +84,8 @@ pub struct ProcessReader {
     live: LiveObjects,
     /// Loss counters that mean "the ring is not the whole story" at the last scan.
     losses_at_scan: u64,
+    /// The same when the ring was last emptied.
+    losses_at_drain: u64,
     must_scan: bool,
     scanned: Option<Instant>,
     scan_cost: Duration,
@@ -111,6 +113,7 @@ impl ProcessReader {
             layout,
             live: LiveObjects::default(),
             losses_at_scan: 0,
+            losses_at_drain: 0,
             must_scan: true,
             scanned: None,
             scan_cost: Duration::ZERO,
@@ -270,11 +273,16 @@ impl ProcessReader {
     /// Looks at the process. `now_ns` is `CLOCK_MONOTONIC`; `is_over` says that the process has ended, so nothing is
     /// under way any more and everything is read to the end.
     pub fn read(&mut self, now_ns: u64, is_over: bool) -> Reading {
-        let lost = self.drain(is_over);
-        if lost != self.losses_at_scan {
-            self.must_scan = true;
+        // What the ring has is of no use while the table is to be read anyway, and it is not yet time for that. A program that
+        // fills it faster than it is emptied then does not pay for putting events there, nor we for taking them.
+        if self.may_scan(is_over) || !self.must_scan {
+            // Events that the scan will make up for need only be taken out.
+            self.must_scan |= self.lost() != self.losses_at_scan;
+            let lost = self.drain(is_over);
+            self.must_scan |= lost != self.losses_at_scan;
+            self.losses_at_drain = lost;
         }
-        let scanned = self.scan_if_due(lost, is_over);
+        let scanned = self.scan_if_due(is_over);
         let live = (scanned || !self.must_scan).then(|| self.live.all());
         let (totals, holding_totals) = self.totals();
         self.holding_totals = holding_totals;
@@ -295,7 +303,9 @@ impl ProcessReader {
         for _ in 0..2 * ring.capacity() {
             match ring.pop() {
                 Next::Event(event) => {
-                    self.live.apply(&event);
+                    if !self.must_scan {
+                        self.live.apply(&event);
+                    }
                     self.unfinished_since = None;
                 }
                 Next::Corrupt => {
@@ -315,17 +325,24 @@ impl ProcessReader {
             }
         }
         self.corrupt_events += abandoned;
-        segment.losses().get(Loss::RingFull)
-            + segment.losses().get(Loss::EventAbandoned)
-            + self.corrupt_events
+        self.lost()
+    }
+
+    /// How many events never came through the ring.
+    fn lost(&self) -> u64 {
+        let losses = self.segment().losses();
+        losses.get(Loss::RingFull) + losses.get(Loss::EventAbandoned) + self.corrupt_events
+    }
+
+    /// Whether a scan now would not be too much work.
+    fn may_scan(&self, is_over: bool) -> bool {
+        is_over || self.scanned.is_none_or(|at| at.elapsed() >= self.scan_cost * SCAN_SHARE)
     }
 
     /// Reads the live table if the copy is not to be trusted, unless that was just done at some expense.
-    fn scan_if_due(&mut self, lost: u64, is_over: bool) -> bool {
-        let rest = self.scan_cost * SCAN_SHARE;
-        let age = self.scanned.map(|at| at.elapsed());
-        let due = self.must_scan || age.is_none_or(|age| age > SCAN_INTERVAL_MAX);
-        if !(is_over || due && age.is_none_or(|age| age >= rest)) {
+    fn scan_if_due(&mut self, is_over: bool) -> bool {
+        let due = self.must_scan || self.scanned.is_none_or(|at| at.elapsed() > SCAN_INTERVAL_MAX);
+        if !(is_over || due && self.may_scan(is_over)) {
             return false;
         }
         let started_ns = memguard_inspect::thread_cpu_ns();
@@ -333,7 +350,7 @@ impl ProcessReader {
         self.live.scan(&segment.live());
         self.scanned = Some(Instant::now());
         self.scan_cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
-        self.losses_at_scan = lost;
+        self.losses_at_scan = self.losses_at_drain;
         self.must_scan = false;
         true
     }

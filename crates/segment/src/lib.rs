@@ -15,7 +15,8 @@
 //!
 //! This crate knows nobody: no system calls, no allocation, no panics on the writing side.
 #![no_std]
-#![forbid(unsafe_code)]
+// One module has some: `writers`.
+#![deny(unsafe_code)]
 
 #[cfg(test)]
 extern crate std;
@@ -38,6 +39,7 @@ mod segment;
 mod stacks;
 mod text;
 mod totals;
+mod writers;
 
 pub use class::{Class, Family};
 pub use descriptors::{BeyondTable, Descriptor, DescriptorTable};
@@ -52,6 +54,7 @@ pub use ring::{Dropped, Event, EventKind, Next, Ring, SLOT_WORDS};
 pub use segment::{HeaderWord, Invalid, Segment, State};
 pub use stacks::{FRAME_UNKNOWN_MODULE, Frame, STACK_UNKNOWN, StackEnd, StackShape, StackTable};
 pub use totals::{LIFETIME_BUCKETS, Totals, TotalsTable, lifetime_bucket};
+pub use writers::Writers;
 
 /// Memory shared by the process and the collector: nothing but atomic words.
 pub type Words<'a> = &'a [AtomicU64];

@@ -3,6 +3,7 @@
 
 use crate::Words;
 use crate::primitive::Ordering;
+use crate::writers::{self, Writers};
 
 /// Words reserved for the counters.
 pub(crate) const WORDS: usize = 32;
@@ -73,17 +74,24 @@ const COUNT_MAX: u64 = 1 << 48;
 #[derive(Debug, Clone, Copy)]
 pub struct Losses<'a> {
     words: Words<'a>,
+    writers: Writers,
 }
 
 impl<'a> Losses<'a> {
     pub(crate) fn new(words: Words<'a>) -> Self {
-        Self { words }
+        Self { words, writers: Writers::Many }
+    }
+
+    /// The same counters, for a caller that knows who else writes.
+    #[must_use]
+    pub fn written_by(self, writers: Writers) -> Self {
+        Self { writers, ..self }
     }
 
     /// Counts one more.
     pub fn count(&self, loss: Loss) {
         if let Some(word) = self.words.get(loss as usize) {
-            word.fetch_add(1, Ordering::Relaxed);
+            writers::add(word, 1, Ordering::Relaxed, self.writers);
         }
     }
 

@@ -59,6 +59,9 @@ impl Object {
 }
 
 impl Entry for Object {
+    const NEAR: usize = 16;
+    const FAR: usize = 0;
+
     fn key(&self) -> u64 {
         Self::key_of(self.class.unwrap_or(Class::Heap), self.handle)
     }
@@ -76,6 +79,13 @@ impl Entry for Object {
             stack: (packed >> 32) as u32,
             extra: packed as u32,
         }
+    }
+}
+
+impl ObjectTable<'_> {
+    /// Calls `visit` with a copy of every object that has this home, as [`Table::for_each`] does.
+    pub fn for_each_at(&self, home: usize, visit: impl FnMut(Object)) {
+        self.for_each_from(home, visit);
     }
 }
 

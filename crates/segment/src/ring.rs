@@ -10,6 +10,7 @@
 
 use crate::Words;
 use crate::primitive::Ordering;
+use crate::writers::{self, Writers};
 
 /// Words of a slot: stamp and seven words of event; one cache line.
 pub const SLOT_WORDS: usize = 8;
@@ -80,11 +81,18 @@ pub struct Ring<'a> {
     slots: Words<'a>,
     /// Number of slots, a power of two; 0 where there is no memory for them.
     count: u64,
+    writers: Writers,
 }
 
 impl<'a> Ring<'a> {
     pub(crate) fn new(control: Words<'a>, slots: Words<'a>) -> Self {
-        Self { control, slots, count: (slots.len() / SLOT_WORDS) as u64 }
+        Self { control, slots, count: (slots.len() / SLOT_WORDS) as u64, writers: Writers::Many }
+    }
+
+    /// The same ring, for a caller that knows who else writes.
+    #[must_use]
+    pub fn written_by(self, writers: Writers) -> Self {
+        Self { writers, ..self }
     }
 
     /// Writes the first stamps. Once, by whoever makes the segment, before anyone uses it: a fresh file is
@@ -111,15 +119,11 @@ impl<'a> Ring<'a> {
             // Matched by the release store in `advance`: the reader is done with the slot.
             let free = stamp.load(Ordering::Acquire);
             if free == position & STAMP_MASK {
-                match head.compare_exchange(
-                    position,
-                    position.wrapping_add(1),
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                ) {
-                    Ok(_) => return Self::fill(stamp, body, free, position, event),
-                    Err(now) => position = now,
+                let next = position.wrapping_add(1);
+                if writers::exchange(head, position, next, Ordering::Relaxed, self.writers) {
+                    return Self::fill(stamp, body, free, position, event);
                 }
+                position = head.load(Ordering::Relaxed);
             } else {
                 let now = head.load(Ordering::Relaxed);
                 if now == position {

@@ -11,6 +11,7 @@ use crate::primitive::Ordering;
 use crate::ring::Ring;
 use crate::stacks::StackTable;
 use crate::totals::TotalsTable;
+use crate::writers::{self, Writers};
 use crate::{Words, descriptors, fates, losses, modules, ring, stacks, text, totals};
 
 /// The named words of the header.
@@ -55,8 +56,6 @@ pub enum HeaderWord {
     StacksComplete,
     /// Time spent in the sampling path of the heap, in ns.
     HookNs,
-    /// Time of the latest event on the process clock, in ns.
-    LastEventNs,
     /// Time spent in booking resources, in ns; estimated from a part of them.
     ResourceHookNs,
     /// First address of the interposer's private memory in the process.
@@ -193,8 +192,13 @@ impl<'a> Segment<'a> {
 
     /// Adds to a word of the header.
     pub fn add(&self, word: HeaderWord, amount: u64) {
+        self.add_by(Writers::Many, word, amount);
+    }
+
+    /// The same, for a caller that knows who else writes.
+    pub fn add_by(&self, writers: Writers, word: HeaderWord, amount: u64) {
         if let Some(w) = self.words.get(word as usize) {
-            w.fetch_add(amount, Ordering::Relaxed);
+            writers::add(w, amount, Ordering::Relaxed, writers);
         }
     }
 

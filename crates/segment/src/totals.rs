@@ -3,6 +3,7 @@
 
 use crate::Words;
 use crate::primitive::Ordering;
+use crate::writers::{self, Writers};
 
 /// Buckets of the histogram of lifetimes.
 pub const LIFETIME_BUCKETS: usize = 16;
@@ -17,7 +18,13 @@ const LIFETIMES: usize = 6;
 /// Words of one stack's totals.
 pub(crate) const TOTALS_WORDS: usize = LIFETIMES + LIFETIME_BUCKETS;
 /// Estimated counts are kept in 1/1024 objects.
-const COUNT_SCALE: f64 = 1024.0;
+const COUNT_SCALE: u64 = 1024;
+
+/// What stands for how much, sampled with this probability. Where everything is recorded there is nothing to divide.
+#[inline]
+fn stands_for(amount: u64, p: f64) -> u64 {
+    if p < 1.0 { (amount as f64 / p) as u64 } else { amount }
+}
 
 /// Bucket of a lifetime in ns: bucket 0 below 4 us, bucket `i` is `[4^i, 4^(i+1))` us, the last open.
 pub const fn lifetime_bucket(lifetime_ns: u64) -> usize {
@@ -52,11 +59,18 @@ pub struct Totals {
 #[derive(Debug, Clone, Copy)]
 pub struct TotalsTable<'a> {
     words: Words<'a>,
+    writers: Writers,
 }
 
 impl<'a> TotalsTable<'a> {
     pub(crate) fn new(words: Words<'a>) -> Self {
-        Self { words }
+        Self { words, writers: Writers::Many }
+    }
+
+    /// The same table, for a caller that knows who else writes.
+    #[must_use]
+    pub fn written_by(self, writers: Writers) -> Self {
+        Self { writers, ..self }
     }
 
     fn entry(&self, stack: u32) -> Option<Words<'a>> {
@@ -64,44 +78,44 @@ impl<'a> TotalsTable<'a> {
         self.words.get(start..start.checked_add(TOTALS_WORDS)?)
     }
 
-    fn add(entry: Words<'_>, word: usize, amount: u64, order: Ordering) {
+    fn add(&self, entry: Words<'_>, word: usize, amount: u64, order: Ordering) {
         if let Some(word) = entry.get(word) {
-            word.fetch_add(amount, order);
+            writers::add(word, amount, order, self.writers);
         }
     }
 
     /// Books a birth of `size_bytes` that was sampled with probability `p`.
     pub fn birth(&self, stack: u32, size_bytes: u64, p: f64) {
         let Some(entry) = self.entry(stack) else { return };
-        let add = |word, amount| Self::add(entry, word, amount, Ordering::Relaxed);
+        let add = |word, amount| self.add(entry, word, amount, Ordering::Relaxed);
         add(BIRTHS, 1);
-        add(BORN_COUNT, (COUNT_SCALE / p) as u64);
-        add(BORN_BYTES, (size_bytes as f64 / p) as u64);
+        add(BORN_COUNT, stands_for(COUNT_SCALE, p));
+        add(BORN_BYTES, stands_for(size_bytes, p));
     }
 
     /// Books a death of what [`TotalsTable::birth`] booked.
     pub fn death(&self, stack: u32, size_bytes: u64, p: f64, lifetime_ns: u64) {
         let Some(entry) = self.entry(stack) else { return };
         // Release: the birth was booked before. Matched by the acquire loads in `get`.
-        let add = |word, amount| Self::add(entry, word, amount, Ordering::Release);
+        let add = |word, amount| self.add(entry, word, amount, Ordering::Release);
         add(DEATHS, 1);
-        add(DIED_COUNT, (COUNT_SCALE / p) as u64);
-        add(DIED_BYTES, (size_bytes as f64 / p) as u64);
+        add(DIED_COUNT, stands_for(COUNT_SCALE, p));
+        add(DIED_BYTES, stands_for(size_bytes, p));
         add(LIFETIMES + lifetime_bucket(lifetime_ns), 1);
     }
 
     /// Counts a birth of something that is not sampled: its sums stand in the counts alone.
     pub fn count_birth(&self, stack: u32) {
         let Some(entry) = self.entry(stack) else { return };
-        Self::add(entry, BIRTHS, 1, Ordering::Relaxed);
+        self.add(entry, BIRTHS, 1, Ordering::Relaxed);
     }
 
     /// Counts the death of what [`TotalsTable::count_birth`] counted.
     pub fn count_death(&self, stack: u32, lifetime_ns: u64) {
         let Some(entry) = self.entry(stack) else { return };
         // Release: as in `death`.
-        Self::add(entry, DEATHS, 1, Ordering::Release);
-        Self::add(entry, LIFETIMES + lifetime_bucket(lifetime_ns), 1, Ordering::Release);
+        self.add(entry, DEATHS, 1, Ordering::Release);
+        self.add(entry, LIFETIMES + lifetime_bucket(lifetime_ns), 1, Ordering::Release);
     }
 
     /// Copies one stack's totals, or `None` beyond the table.
@@ -117,8 +131,8 @@ impl<'a> TotalsTable<'a> {
         Some(Totals {
             births: born(BIRTHS),
             deaths,
-            born_count: born(BORN_COUNT) as f64 / COUNT_SCALE,
-            died_count: died_count as f64 / COUNT_SCALE,
+            born_count: born(BORN_COUNT) as f64 / COUNT_SCALE as f64,
+            died_count: died_count as f64 / COUNT_SCALE as f64,
             born_bytes: born(BORN_BYTES) as f64,
             died_bytes: died_bytes as f64,
             lifetimes,
