@@ -89,6 +89,18 @@ struct Moved {
     died: u64,
 }
 
+/// How much a list is to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// What became of the sockets: no hook was called and no number has come or gone, so numbers mean what they meant. What was
+    /// opened past the hooks under a number that was just closed is met by the next slow list.
+    Same,
+    /// What the numbers refer to as well.
+    Moved,
+    /// Everything.
+    Slow,
+}
+
 fn is_due(last_ns: Option<u64>, pace_ns: u64, at_ns: u64) -> bool {
     // A tenth of slack: polls are never exactly on time.
     last_ns.is_none_or(|last_ns| at_ns.saturating_sub(last_ns) >= pace_ns - pace_ns / 10)
@@ -172,7 +184,12 @@ impl ResourceReader {
                 self.slow_ns = Some(at_ns);
                 self.limit = inspect::open_files_limit(pid);
             }
-            Some(self.list(process, pid, at_ns, is_slow, kernel, start_of)?)
+            let depth = match (is_slow, has_moved) {
+                (true, _) => Depth::Slow,
+                (false, true) => Depth::Moved,
+                (false, false) => Depth::Same,
+            };
+            Some(self.list(process, pid, at_ns, depth, kernel, start_of)?)
         } else {
             None
         };
@@ -196,10 +213,12 @@ impl ResourceReader {
         process: &ProcessReader,
         pid: i32,
         at_ns: u64,
-        is_slow: bool,
+        depth: Depth,
         kernel: &mut Kernel,
         start_of: &mut dyn FnMut(u64) -> Option<String>,
     ) -> Option<Vec<Holding>> {
+        let is_slow = depth == Depth::Slow;
+        let targets = if depth == Depth::Same { 0 } else { TARGETS_MAX };
         let segment = process.segment();
         // What is booked now was made before the kernel's lists of threads and children below.
         let booked = objects::View::copy(&segment.objects());
@@ -209,7 +228,7 @@ impl ResourceReader {
         let children = (is_slow || has(Class::Child)).then(|| inspect::children(pid));
         let mapped = (is_slow && has(Class::Mapping)).then(|| inspect::mapped_ranges(pid)).flatten();
         // Descriptors the other way round: what the kernel listed was opened before the table is read.
-        self.lister.refresh_some(pid, TARGETS_MAX)?;
+        self.lister.refresh_some(pid, targets)?;
         let none = SocketTable::default();
         let sockets = if self.descriptors.has_sockets() {
             kernel.sockets(pid, Duration::from_nanos(self.pace.list_ns / 5), self.pace.sockets_share)
