@@ -197,7 +197,8 @@ impl Descriptors {
                 (one, other) => one.or(other),
             };
             if let Some(idle_ms) = idle_ms {
-                let used_ns = view.sockets_at_ns.saturating_sub(idle_ms.saturating_mul(1_000_000));
+                // Of a table that is some seconds old: who was in use then is taken to have been in use since.
+                let used_ns = view.listed_at_ns.saturating_sub(idle_ms.saturating_mul(1_000_000));
                 known.holding.used_ns = Some(used_ns.max(known.holding.born_ns));
             }
         }
