@@ -25,7 +25,7 @@ pub struct Collector {
     watch: Watch,
     /// What a collector before this one has reported.
     earlier: Option<Report>,
-    /// The last report, whoever made it.
+    /// The last report, whoever made it; its processes may be left out.
     last: Option<Report>,
     rules: Rules,
     thresholds: Thresholds,
@@ -207,7 +207,10 @@ impl Collector {
             self.trouble.get_or_insert(format!("the report could not be kept in {path}: {error}"));
         }
         self.reported = Some(Instant::now());
+        // What follows a report need not know its processes, which are most of it.
+        let processes = std::mem::take(&mut report.processes);
         self.last = Some(report.clone());
+        report.processes = processes;
         filter(report, &self.thresholds)
     }
 

@@ -35,6 +35,8 @@ pub struct View<'a> {
     pub pid: i32,
     /// Sockets of the process's network namespace.
     pub sockets: &'a SocketTable,
+    /// When they were so, on the process clock in ns.
+    pub sockets_at_ns: u64,
     /// Whether `fdinfo` is read on this look.
     pub with_details: bool,
     /// What names may say.
@@ -51,6 +53,8 @@ struct Known {
     /// Lists that have shown it.
     seen: u32,
     position: Option<u64>,
+    /// What its name was made of, if it is a socket that the table has.
+    shown: Option<(SocketState, Option<SocketAddr>, Option<SocketAddr>, bool)>,
     unread_since_ns: Option<u64>,
     detailed_at_ns: u64,
     is_disputed: bool,
@@ -145,6 +149,7 @@ impl Descriptors {
             holding,
             seen: 1,
             position: None,
+            shown: None,
             unread_since_ns: None,
             detailed_at_ns: 0,
             is_disputed: false,
@@ -175,13 +180,16 @@ impl Descriptors {
         for known in self.known.values_mut() {
             let DescriptorKind::Socket { inode } = known.kind else { continue };
             let Some(socket) = view.sockets.get(inode) else { continue };
-            known.holding.name = socket_name(socket, view.redaction);
+            let shown = (socket.state, socket.local, socket.remote, socket.path.is_some());
+            if known.shown.replace(shown) != Some(shown) {
+                known.holding.name = socket_name(socket, view.redaction);
+            }
             known.holding.condition = match (socket.state, known.holding.condition) {
                 (SocketState::Listen, _) => Condition::Listening,
                 (SocketState::CloseWait, Condition::CloseWait { since_ns }) => {
                     Condition::CloseWait { since_ns }
                 }
-                (SocketState::CloseWait, _) => Condition::CloseWait { since_ns: view.listed_at_ns },
+                (SocketState::CloseWait, _) => Condition::CloseWait { since_ns: view.sockets_at_ns },
                 _ => Condition::Ordinary,
             };
             let idle_ms = match (socket.last_sent_ms, socket.last_received_ms) {
@@ -189,6 +197,7 @@ impl Descriptors {
                 (one, other) => one.or(other),
             };
             if let Some(idle_ms) = idle_ms {
+                // Of a table that is some seconds old: who was in use then is taken to have been in use since.
                 let used_ns = view.listed_at_ns.saturating_sub(idle_ms.saturating_mul(1_000_000));
                 known.holding.used_ns = Some(used_ns.max(known.holding.born_ns));
             }
@@ -371,6 +380,7 @@ mod tests {
                 // Nobody's.
                 pid: i32::MAX,
                 sockets: &self.sockets,
+                sockets_at_ns: self.now_ns,
                 with_details: false,
                 redaction: Redaction::Off,
             };

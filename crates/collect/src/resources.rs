@@ -5,19 +5,24 @@
 //! answer has changed or the last list is old. What is dear (registrations, mappings, details) has a slower pace.
 
 use crate::descriptors::{self, Descriptors};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Sockets};
 use crate::objects::{self, Objects};
 use crate::process::ProcessReader;
 use crate::redaction::Redaction;
 use crate::registrations::Registrations;
 use crate::unbooked::Unbooked;
-use memguard_inspect::{self as inspect, DescriptorLister, SocketTable};
+use memguard_inspect::{self as inspect, DescriptorLister, SocketTable, Stat};
 use memguard_model::{Class, Holding, ResourceReading, StackId};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 /// Where a process has more descriptors, what the known ones refer to is read again in turn, so many a look.
 const TARGETS_MAX: usize = 512;
+
+/// A process that has used no processor and moved nothing for so long is quiet…
+const QUIET_AFTER_NS: u64 = 20_000_000_000;
+/// …and what has a slow pace has one so many times slower.
+const QUIET_TIMES: u64 = 3;
 
 /// How often what is asked.
 #[derive(Debug, Clone, Copy)]
@@ -30,15 +35,27 @@ pub struct Pace {
     pub modules_ns: u64,
     /// A look at all mappings is followed by so many times its cost in rest.
     pub rest_share: u64,
+    /// Reading the kernel's table of sockets takes one in so many parts of a processor's time, if that does not make it too old.
+    pub sockets_share: u32,
 }
 
 impl Pace {
     /// For services, where verdicts take a minute.
-    pub const GUARD: Self =
-        Self { list_ns: 5_000_000_000, slow_ns: 2_000_000_000, modules_ns: 15_000_000_000, rest_share: 100 };
+    pub const GUARD: Self = Self {
+        list_ns: 5_000_000_000,
+        slow_ns: 2_000_000_000,
+        modules_ns: 15_000_000_000,
+        rest_share: 100,
+        sockets_share: 1000,
+    };
     /// For tests, where they take seconds.
-    pub const AUDIT: Self =
-        Self { list_ns: 200_000_000, slow_ns: 200_000_000, modules_ns: 500_000_000, rest_share: 10 };
+    pub const AUDIT: Self = Self {
+        list_ns: 200_000_000,
+        slow_ns: 200_000_000,
+        modules_ns: 500_000_000,
+        rest_share: 10,
+        sockets_share: 50,
+    };
 }
 
 /// Reads the resources of one process, again and again.
@@ -54,6 +71,8 @@ pub struct ResourceReader {
     /// Of stacks that made callbacks: whether a library was being loaded.
     loading: HashMap<StackId, bool>,
     moved: Option<Moved>,
+    /// Since when nothing has moved and no processor was used.
+    quiet_since_ns: u64,
     listed_ns: Option<u64>,
     slow_ns: Option<u64>,
     modules_ns: Option<u64>,
@@ -63,10 +82,23 @@ pub struct ResourceReader {
 /// The answers to the cheap questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Moved {
+    cpu_ns: u64,
     descriptors: u64,
     threads: u64,
     born: u64,
     died: u64,
+}
+
+/// How much a list is to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// What became of the sockets: no hook was called and no number has come or gone, so numbers mean what they meant. What was
+    /// opened past the hooks under a number that was just closed is met by the next slow list.
+    Same,
+    /// What the numbers refer to as well.
+    Moved,
+    /// Everything.
+    Slow,
 }
 
 fn is_due(last_ns: Option<u64>, pace_ns: u64, at_ns: u64) -> bool {
@@ -92,6 +124,7 @@ impl ResourceReader {
             unbooked: Unbooked::default(),
             loading: HashMap::new(),
             moved: None,
+            quiet_since_ns: 0,
             listed_ns: None,
             slow_ns: None,
             modules_ns: None,
@@ -113,11 +146,11 @@ impl ResourceReader {
     pub fn read(
         &mut self,
         process: &ProcessReader,
-        pid: i32,
-        threads: u64,
+        stat: &Stat,
         kernel: &mut Kernel,
         start_of: &mut dyn FnMut(u64) -> Option<String>,
     ) -> Option<ResourceReading> {
+        let (pid, threads) = (stat.identity.pid, stat.threads);
         let at_ns = inspect::monotonic_ns().saturating_sub(process.origin_ns());
         let mut totals = process.holding_totals().to_vec();
         // A library that is being loaded registers callbacks, and takes them back when it is closed.
@@ -128,22 +161,35 @@ impl ResourceReader {
         });
         let sum = |of: fn(&memguard_model::HoldingTotals) -> u64| totals.iter().map(of).sum();
         let moved = Moved {
+            cpu_ns: stat.cpu_ns,
             descriptors: inspect::descriptor_count(pid)?,
             threads,
             born: sum(|totals| totals.births),
             died: sum(|totals| totals.deaths),
         };
-        let is_slow = is_due(self.slow_ns, self.pace.slow_ns, at_ns);
-        let has_moved = self.moved.replace(moved) != Some(moved);
+        let before = self.moved.replace(moved);
+        if before != Some(moved) {
+            self.quiet_since_ns = at_ns;
+        }
+        let is_quiet = at_ns.saturating_sub(self.quiet_since_ns) >= QUIET_AFTER_NS;
+        let slow_ns = self.pace.slow_ns * if is_quiet { QUIET_TIMES } else { 1 };
+        let is_slow = is_due(self.slow_ns, slow_ns, at_ns);
+        // To use a processor alone is no sign of anything.
+        let has_moved = before.map(|before| Moved { cpu_ns: moved.cpu_ns, ..before }) != Some(moved);
         // Sockets change their state without anything else moving.
-        let may_move = is_slow || has_moved || self.descriptors.has_sockets();
+        let may_move = is_slow || has_moved || !is_quiet && self.descriptors.has_sockets();
         let holdings = if may_move || is_due(self.listed_ns, self.pace.list_ns, at_ns) {
             self.listed_ns = Some(at_ns);
             if is_slow {
                 self.slow_ns = Some(at_ns);
                 self.limit = inspect::open_files_limit(pid);
             }
-            Some(self.list(process, pid, at_ns, is_slow, kernel, start_of)?)
+            let depth = match (is_slow, has_moved) {
+                (true, _) => Depth::Slow,
+                (false, true) => Depth::Moved,
+                (false, false) => Depth::Same,
+            };
+            Some(self.list(process, pid, at_ns, depth, kernel, start_of)?)
         } else {
             None
         };
@@ -167,10 +213,12 @@ impl ResourceReader {
         process: &ProcessReader,
         pid: i32,
         at_ns: u64,
-        is_slow: bool,
+        depth: Depth,
         kernel: &mut Kernel,
         start_of: &mut dyn FnMut(u64) -> Option<String>,
     ) -> Option<Vec<Holding>> {
+        let is_slow = depth == Depth::Slow;
+        let targets = if depth == Depth::Same { 0 } else { TARGETS_MAX };
         let segment = process.segment();
         // What is booked now was made before the kernel's lists of threads and children below.
         let booked = objects::View::copy(&segment.objects());
@@ -180,20 +228,22 @@ impl ResourceReader {
         let children = (is_slow || has(Class::Child)).then(|| inspect::children(pid));
         let mapped = (is_slow && has(Class::Mapping)).then(|| inspect::mapped_ranges(pid)).flatten();
         // Descriptors the other way round: what the kernel listed was opened before the table is read.
-        self.lister.refresh_some(pid, TARGETS_MAX)?;
+        self.lister.refresh_some(pid, targets)?;
         let none = SocketTable::default();
         let sockets = if self.descriptors.has_sockets() {
-            kernel.sockets(pid, Duration::from_nanos(self.pace.list_ns / 5))
+            kernel.sockets(pid, Duration::from_nanos(self.pace.list_ns / 5), self.pace.sockets_share)
         } else {
-            &none
+            Sockets { table: &none, age: Duration::ZERO }
         };
+        let sockets_age_ns = u64::try_from(sockets.age.as_nanos()).unwrap_or(u64::MAX);
         let redaction = self.redaction;
         let view = descriptors::View {
             table: segment.descriptors(),
             listed: self.lister.list(),
             listed_at_ns: at_ns,
             pid,
-            sockets,
+            sockets: sockets.table,
+            sockets_at_ns: at_ns.saturating_sub(sockets_age_ns),
             with_details: is_slow,
             redaction,
         };

@@ -5,7 +5,7 @@
 //! and more.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -48,9 +48,14 @@ pub fn executable(pid: i32) -> std::io::Result<PathBuf> {
 /// inherited the mapping.) Reads of all processes: not for every look.
 pub fn process_mapping(file: &Path, own_number: i32) -> Option<i32> {
     let wanted = file.to_str()?;
-    let entries = std::fs::read_dir("/proc").ok()?;
+    let entries = fs::read_dir("/proc").ok()?;
     let mut pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    pids.find(|pid| innermost_number(*pid) == Some(own_number) && has_mapped(*pid, wanted))
+    let ours = fs::read_link("/proc/self/ns/pid").ok();
+    // In our own namespace a process knows itself by the number that we see, and the kernel takes its time to write a status.
+    let may_be = |pid: i32| {
+        pid == own_number || ours.is_none() || fs::read_link(format!("/proc/{pid}/ns/pid")).ok() != ours
+    };
+    pids.find(|pid| may_be(*pid) && innermost_number(*pid) == Some(own_number) && has_mapped(*pid, wanted))
 }
 
 /// The last file with this ending, in the order of addresses, that a process has mapped shared and writable.

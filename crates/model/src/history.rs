@@ -42,6 +42,10 @@ impl<P: Point> History<P> {
             *last = point;
             return;
         }
+        // One more than is kept: a vector that doubles would take twice the space for good.
+        if self.points.len() == HISTORY_POINTS {
+            self.points.reserve_exact(1);
+        }
         self.points.push(point);
         if self.points.len() > HISTORY_POINTS {
             self.thin();

@@ -56,10 +56,11 @@ impl Bond {
         match self {
             Self::Session(dir) => peers::session_dir(pid).as_ref() == Some(dir),
             Self::Library { key, session_dir } => {
-                peers::has_interposer(pid)
+                // What is cheap first: this is asked of every process of the machine, and lists of mappings are long.
+                rendezvous::key(pid) == *key
                     && peers::session_dir(pid).is_none()
+                    && peers::has_interposer(pid)
                     && peers::segment_dir(pid).is_none_or(|dir| dir == *session_dir)
-                    && rendezvous::key(pid) == *key
                     && !peers::descends_from_session(pid)
             }
         }

@@ -39,15 +39,10 @@ fn boot_id() -> String {
     id.map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
+/// `None` also if it has ended and nobody has waited for it yet: it does nothing any more.
 fn start_ticks(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may itself hold spaces and parentheses; the start time is field 22, the state,
-    // first after the name, is field 3.
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace();
-    // One that has ended and that nobody has waited for yet does nothing any more.
-    let state = fields.next()?;
-    (state != "Z" && state != "X").then(|| fields.nth(22 - 4)?.parse().ok())?
+    let stat = memguard_inspect::Stat::of(i32::try_from(pid).ok()?)?;
+    (!stat.is_zombie).then_some(stat.identity.start_ticks)
 }
 
 #[cfg(test)]

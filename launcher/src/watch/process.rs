@@ -230,8 +230,11 @@ impl Watched {
         self.sites.learn(stacks.chain(reading.live.iter().flatten().map(|s| s.stack)), reader, sites);
         if let Some(stat) = stat {
             account(&mut self.facts, &stat);
+            // Who does not run waits for no processor, save for the time that a list of what runs is no finer than.
+            if stat.cpu_ns != self.costs.cpu_ns || stat.state == 'R' {
+                self.wait_ns = processor_wait_ns(stat.identity.pid).unwrap_or(self.wait_ns);
+            }
             self.costs.cpu_ns = stat.cpu_ns;
-            self.wait_ns = processor_wait_ns(stat.identity.pid).unwrap_or(self.wait_ns);
             let interval = reader.sample_interval_bytes();
             self.model.absorb_sample_interval(reading.at_ns, interval);
             self.recorder.sample_interval(reading.at_ns, interval, reader);
@@ -341,7 +344,7 @@ impl Watched {
         }
         let own = &mut self.sites;
         let mut start_of = |address| own.function_at(address, reader, sites);
-        let read = self.resources.read(reader, stat.identity.pid, stat.threads, kernel, &mut start_of);
+        let read = self.resources.read(reader, stat, kernel, &mut start_of);
         let whole = |reading: &ResourceReading| reading.holdings.is_none() || is_whole(stat);
         let Some(reading) = read.filter(whole) else { return };
         let stacks = reading.totals.iter().map(|totals| totals.stack);
@@ -375,16 +378,19 @@ impl Watched {
     pub fn refresh(&mut self) {
         let Some(reader) = &self.reader else { return };
         let stacks = reader.stack_statistics();
-        let mut lost: BTreeMap<String, u64> =
-            reader.losses().into_iter().map(|(cause, count)| (cause.to_owned(), count)).collect();
         let without_room =
             self.model.losses().stacks_without_room + self.model.resources().places_without_room();
-        lost.insert("sites_without_room".to_owned(), without_room);
-        lost.insert("close_disputed".to_owned(), self.resources.disputed());
+        let ours = [("sites_without_room", without_room), ("close_disputed", self.resources.disputed())];
+        // What did not occur is left out: hundreds of processes that have ended are kept.
+        let occurred = reader.losses().into_iter().chain(ours).filter(|(_, count)| *count != 0);
+        let lost: BTreeMap<String, u64> = occurred.map(|(cause, count)| (cause.to_owned(), count)).collect();
         self.facts.pid = self.identity.map_or(reader.pid(), |identity| identity.pid).unsigned_abs();
         self.facts.ppid = reader.parent_pid().unsigned_abs();
-        self.facts.exe = reader.exe();
-        if !self.resources.redacts() {
+        // A program that executes another goes on in another segment.
+        if self.facts.exe.is_empty() {
+            self.facts.exe = reader.exe();
+        }
+        if self.facts.command.is_empty() && !self.resources.redacts() {
             self.facts.command = reader.command();
         }
         self.facts.started_at = reader.started_at();
