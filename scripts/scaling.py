@@ -38,7 +38,6 @@ DOCS = ROOT / "docs" / "scaling.md"
 PLOT = ROOT / "docs" / "scaling.svg"
 MODES = {"plain": [], "guard": ["run", "--quiet"], "audit": ["run", "--quiet", "--aggressive"]}
 RUN_S_MAX = 180
-SITES_MADE = 50_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,13 +110,7 @@ def build(scratch: pathlib.Path) -> None:
     flags = ["gcc", "-O1", "-I", str(ROOT / "benches/programs")]
     source = ROOT / "benches/programs/scale.c"
     made = [([*flags, "-o", scratch / "scale", source, "-pthread", "-ldl"])]
-    functions = "".join(
-        f"__attribute__((noinline)) static void *f{i}(size_t b) {{ unsigned char *p = malloc(b); if (p) *p = 1; return p; }}\n"
-        for i in range(SITES_MADE)
-    )
-    table = ",".join(f"f{i}" for i in range(SITES_MADE))
-    (scratch / "sites.h").write_text(f"{functions}static void *(*const FUNCTIONS[])(size_t) = {{{table}}};\n")
-    made.append([*flags, "-I", scratch, "-o", scratch / "sites", ROOT / "benches/programs/sites.c"])
+    made.append([*flags, "-o", scratch / "sites", ROOT / "benches/programs/sites.c"])
     (scratch / "module.c").write_text(
         "#include <stdlib.h>\nunsigned char *make(size_t b) { unsigned char *p = malloc(b); if (p) *p = 7; return p; }\n"
     )
