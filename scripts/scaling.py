@@ -230,7 +230,7 @@ class Runner:
         return {
             "overhead": report["overhead"],
             "lost": lost,
-            "not_seen": " ".join(text.partition("Not seen")[2].split()),
+            "not_seen": " ".join(text.partition("Not seen")[2].partition("Where the memory went")[0].split()),
             "findings": [f"{f['kind']} at {f['location']}, {f['confidence']:.2f}" for f in report["findings"] if f["confidence"] >= 0.5],
         }
 
