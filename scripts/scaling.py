@@ -497,6 +497,12 @@ def plot(result: dict) -> None:
         matplotlib.use("svg")
         import matplotlib.pyplot as plt
     except ImportError:
+        # Debian's package belongs to Debian's python, which need not be the first on PATH.
+        code = "import json, sys; sys.path.insert(0, sys.argv[1]); import scaling; scaling.plot(json.load(sys.stdin))"
+        debians = ["/usr/bin/python3", "-c", code, str(ROOT / "scripts")]
+        if sys.prefix != "/usr" and subprocess.run(["/usr/bin/python3", "-c", "import matplotlib"], capture_output=True, check=False).returncode == 0:
+            subprocess.run(debians, input=json.dumps(result), text=True, check=True)
+            return
         print("scaling.py: no plot: matplotlib is missing; apt-get install python3-matplotlib, then scaling.py --docs FILE", file=sys.stderr)
         return
     matplotlib.rcParams.update({"svg.hashsalt": "memguard", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
@@ -541,7 +547,7 @@ def plot(result: dict) -> None:
         ):
             draw(grid[-1][column], {"guard": (sizes, [row[key] for row in family])}, what, "processes", 0.1)
     handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=3, frameon=False)
+    grid[0][0].legend(handles, labels, frameon=False)
     figure.savefig(PLOT, metadata={"Date": None}, facecolor="white")
     plt.close(figure)
 
