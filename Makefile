@@ -117,6 +117,14 @@ corpus: deps build ## Watch programs whose truth is known, twelve minutes, and s
 processes: deps build ## What the collector costs with 1, 10 and 200 watched processes
 	python3 scripts/processes.py --memguard $(OUT)/release/memguard
 
+.PHONY: scaling
+scaling: deps build ## How the cost grows with threads, heap, descriptors, …, and what happens at each limit: twelve minutes
+	python3 scripts/scaling.py --memguard $(OUT)/release/memguard
+
+.PHONY: latency
+latency: deps build ## The longest pauses that hooks cause, call by call
+	python3 scripts/latency.py --memguard $(OUT)/release/memguard
+
 .PHONY: longrun
 longrun: deps build ## Watch redis, nginx and short-lived children for an hour: is what that costs flat?
 	python3 scripts/longrun.py --memguard $(OUT)/release/memguard

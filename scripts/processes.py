@@ -37,10 +37,14 @@ def main() -> None:
         subprocess.run(["gcc", "-O1", "-o", program, source], check=True)
         print("processes  watched  collector CPU, % of a core  per process  collector memory, MiB  segments resident, MiB")
         for count in (int(word) for word in asked.counts.split(",")):
-            measure(asked, program, count, pathlib.Path(folder) / f"sessions-{count}")
+            row = measure(asked, program, count, pathlib.Path(folder) / f"sessions-{count}")
+            print(
+                f"{count:9}  {row['watched']:7}  {row['cpu_percent']:26.2f}  {row['cpu_percent'] / count:11.3f}"
+                f"  {row['memory_mb']:21.1f}  {row['segments_mb']:23.1f}"
+            )
 
 
-def measure(asked: argparse.Namespace, program: pathlib.Path, count: int, sessions: pathlib.Path) -> None:
+def measure(asked: argparse.Namespace, program: pathlib.Path, count: int, sessions: pathlib.Path) -> dict:
     mode = ["--aggressive"] if asked.aggressive else []
     command = [asked.memguard, "run", "--quiet", "--dir", sessions, *mode, "--", program, "workers", str(count), str(asked.seconds)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
@@ -56,9 +60,13 @@ def measure(asked: argparse.Namespace, program: pathlib.Path, count: int, sessio
             raise SystemExit(f"processes.py: the workers ended with {running.returncode}")
     report = json.loads(next(sessions.glob("*/report.json")).read_text())
     share = 100 * cpu / elapsed
-    watched = len(report["processes"])
-    segments = report["overhead"]["memory_mb"] - memory
-    print(f"{count:9}  {watched:7}  {share:26.2f}  {share / count:11.3f}  {memory:21.1f}  {segments:23.1f}")
+    return {
+        "watched": len(report["processes"]),
+        "cpu_percent": share,
+        "memory_mb": memory,
+        "segments_mb": report["overhead"]["memory_mb"] - memory,
+        "report": report,
+    }
 
 
 def cpu_s(pid: int) -> float:

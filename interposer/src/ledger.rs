@@ -14,9 +14,16 @@ use crate::stack::{self, Here};
 use crate::task;
 use crate::thread::{self, TIMED_ONE_IN};
 use core::ffi::c_int;
+use core::sync::atomic::{AtomicU32, Ordering};
 use memguard_segment::{
     Class, Descriptor, Entry, HeaderWord, Loss, Object, ObjectTable, STACK_UNKNOWN, TableFull,
 };
+
+/// Objects that find no room before the full table is swept once more: a sweep looks at tens of thousands of places.
+const UNSWEPT_MAX: u32 = 1024;
+
+/// How many of them there have been since the last sweep; the first finds it due.
+static UNSWEPT: AtomicU32 = AtomicU32::new(UNSWEPT_MAX);
 
 /// The process as it is watched, for a death.
 fn watched() -> Option<&'static Attached> {
@@ -170,7 +177,10 @@ pub fn made(class: Class, handle: u64, detail: u64, extra: u32, here: Here) {
             count_death(attached, before.stack, before.born_ns, born_ns);
         }
         if insert(objects, &object).is_err() {
-            sweep(attached, born_ns);
+            if UNSWEPT.fetch_add(1, Ordering::Relaxed) >= UNSWEPT_MAX {
+                UNSWEPT.store(0, Ordering::Relaxed);
+                sweep(attached, born_ns);
+            }
             if insert(objects, &object).is_err() {
                 attached.segment.losses().count(Loss::ObjectTableFull);
             }

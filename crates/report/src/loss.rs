@@ -32,5 +32,7 @@ const EXPLANATIONS: &[(&str, &str)] = &[
         "program whose allocator has operators new and delete of its own, which pass unseen: put \
          libmemguard_operators.so into LD_PRELOAD",
     ),
+    ("event_corrupt", "events or entries of tables were damaged; the tables were read anew"),
+    ("sites_without_room", "places or their stacks were not followed: too many different ones"),
     ("event_abandoned", "events were cut off: a thread was stopped or killed while it wrote"),
 ];
