@@ -28,6 +28,9 @@ IDLE_S = 0.4  # for so long pgbench's sessions rest before they leave, so that t
 class Redis:
     """redis-server without persistence, under redis-benchmark."""
 
+    def wait_until_ready(self) -> None:
+        """It is when it listens."""
+
     ends_by = signal.SIGTERM
 
     def __init__(self, place: Place, workload: Workload):
@@ -65,6 +68,9 @@ http {{
 
 class Nginx:
     """nginx with one worker and one small file, under our own client."""
+
+    def wait_until_ready(self) -> None:
+        """It is when it listens."""
 
     ends_by = signal.SIGTERM
 
@@ -120,6 +126,10 @@ class Postgresql:
             self.make()
         self.words = [*self.as_user(), *self.server()]
 
+    def wait_until_ready(self) -> None:
+        """It listens before it takes sessions."""
+        checked(["sh", "-c", 'for i in $(seq 600); do "$0" -q "$@" && exit; sleep 0.05; done; exit 1', str(self.tools / "pg_isready"), *self.where()[:-1]], "pg_isready")
+
     def as_user(self) -> list[str]:
         if os.geteuid() != 0:
             return []
@@ -152,6 +162,7 @@ class Postgresql:
             )
             try:
                 wait_for_port(server, self.port, "plain")
+                self.wait_until_ready()
                 checked([str(self.tools / "psql"), *self.where(), "-q", "-v", "ON_ERROR_STOP=1", "-c", SCHEMA], "psql")
             finally:
                 process.end(server, self.ends_by)
@@ -190,6 +201,7 @@ def serving(place: Place, workload: Workload, variant: Variant, tool: list[str])
         )
         try:
             wait_for_port(server, kind.port, variant.name)
+            kind.wait_until_ready()
             yield server, kind, life
         finally:
             process.end(server, kind.ends_by)
