@@ -1,4 +1,5 @@
-/* keep: allocates blocks of 64 bytes and keeps them all, then says how much memory it had at most, in KiB. keep BLOCKS */
+/* keep: allocates blocks of 64 bytes and keeps them all, then says how much memory it had at most, in KiB, in a file.
+ * keep BLOCKS FILE */
 #include "bench.h"
 
 int main(int argc, char **argv) {
@@ -12,7 +13,9 @@ int main(int argc, char **argv) {
     FILE *status = fopen("/proc/self/status", "re");
     while (status != NULL && fgets(line, sizeof line, status) != NULL) {
         if (strncmp(line, "VmHWM:", 6) == 0) {
-            printf("%ld\n", atol(line + 6));
+            FILE *out = argc > 2 ? fopen(argv[2], "we") : stdout;
+            fprintf(out, "%ld\n", atol(line + 6));
+            fclose(out);
         }
     }
     return status == NULL;

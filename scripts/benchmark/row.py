@@ -110,7 +110,6 @@ def per_block(place: Place, variants: list[Variant]) -> dict:
 
 def kept(place: Place, variant: Variant, blocks: int) -> int:
     output = place.scratch / "kept"
-    workload = Workload("keep", "", ("sh", "-c", f"exec {place.binaries}/keep {blocks} >{output}"), 1, 0, 1.0)
+    workload = Workload("keep", "", ("{bin}/keep", str(blocks), str(output)), 1, 0, 1.0)
     run.once(place, workload, variant, 1)
-    # heaptrack's own reader speaks on the same stream.
     return int(output.read_text().split()[0])
