@@ -88,7 +88,8 @@ fuzz: ## Feed hostile segments to the collector
 	sh scripts/fuzz.sh
 
 .PHONY: bench
-bench: deps build ## Measure what MemGuard costs, against the plain program and a preload that only forwards
+bench: deps build ## Measure what MemGuard costs, against the plain program and other tools; makes docs/performance.md
+	@sh scripts/install-deps.sh --peers || echo "make bench: goes on without the tools that are missing" >&2
 	python3 scripts/bench.py
 
 SEEDS ?= 40

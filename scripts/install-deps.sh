@@ -6,12 +6,16 @@
 # says what to do.
 #   install-deps.sh           install what is missing
 #   install-deps.sh --check   only say what is missing
+#   install-deps.sh --peers   also the tools that `make bench` compares with, and what draws its chart
 set -eu
 
 packages="gcc g++ libc6-dev libc6-dbg make git ca-certificates binutils python3 redis-server redis-tools nginx wrk sqlite3
 postgresql stress-ng valgrind gdb perl ruby nodejs openjdk-17-jdk-headless python3.11 libpython3.11-testsuite
 libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev musl-tools libcap2-bin procps pkg-config libssl-dev
 libcurl4-openssl-dev libsqlite3-dev libxml2-dev zlib1g-dev libjansson-dev libglib2.0-dev"
+# The benchmark goes without those that are missing.
+peers="heaptrack libjemalloc2 libgoogle-perftools4 libtcmalloc-minimal4 libmimalloc2.0 liblsan0 bpfcc-tools python3-venv
+python3-matplotlib"
 
 fail() {
     echo "install-deps.sh: $*" >&2
@@ -20,7 +24,8 @@ fail() {
 
 case ${1-} in
 '' | --check) ;;
-*) fail "unknown argument $1 (usage: install-deps.sh [--check])" ;;
+--peers) packages="$packages $peers" ;;
+*) fail "unknown argument $1 (usage: install-deps.sh [--check | --peers])" ;;
 esac
 
 installed() {

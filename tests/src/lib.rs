@@ -5,6 +5,7 @@
 //! * `kit`: the kit's own matchers notice what they are there to notice
 //! * `shape`: what was built and written. The library's exports and needs, its hot path, who imports whom, unsafe code,
 //!   how files open
+//! * `cost`: how many instructions hooks add to a call, counted
 //! * `leaks`: every leaking target is found at its function and line, in audit and in guard mode; healthy near misses
 //!   are not
 //! * `resources`: the same for descriptors, timers, threads, children, mappings and registrations; the table of descriptors

@@ -1,0 +1,123 @@
+"""Judgement: ratios with their intervals, and whether targets are met. In: measured rows. Out: figures and verdicts.
+
+A target is met when the instruction ratio meets it and the interval of the time ratio does not contradict it; missed when
+the instructions are beyond it or the whole interval is; else unclear. Without instructions the median has to be within it.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+
+from .workload import Workload
+
+SEED = 20240229
+
+
+def bootstrap(values: list[float], draws: int = 2000) -> tuple[float, float, float]:
+    """Median, and the 2.5 and 97.5 percentiles of the medians of resamples."""
+    generator = random.Random(SEED)
+    medians = sorted(statistics.median(generator.choices(values, k=len(values))) for _ in range(draws))
+    return statistics.median(values), medians[int(draws * 0.025)], medians[int(draws * 0.975)]
+
+
+def off(start: dict, name: str, what: str) -> float:
+    values = [r[name][what] for r in start.get("rounds", []) if name in r]
+    return statistics.median(values) if values else 0.0
+
+
+def ratio(group: dict, name: str, what: str, start: dict | None, over: str = "plain") -> tuple[float, float, float] | None:
+    """Of `name` to `over` in the same round; what a start and an end cost is taken off where `start` is given."""
+    values = []
+    for one in group["rounds"]:
+        if name in one and over in one:
+            above, below = one[name][what], one[over][what]
+            if start is not None:
+                above, below = above - off(start, name, what), below - off(start, over, what)
+            if below > 0:
+                values.append(above / below)
+    return bootstrap(values) if values else None
+
+
+def group_of(row: dict, name: str) -> dict | None:
+    return next((g for g in row["groups"] if g["rounds"] and name in g["rounds"][0]), None)
+
+
+def of_row(row: dict, workload: Workload, start: dict, what: str = "cpu_s") -> dict[str, tuple[float, float, float]]:
+    found = {}
+    for group in row["groups"]:
+        for name in group["rounds"][0] if group["rounds"] else ():
+            if name != "plain" and (one := ratio(group, name, what, None if workload.service else start)):
+                found[name] = one
+    return found
+
+
+def instructions(row: dict, workload: Workload, start: dict, name: str, over: str) -> float | None:
+    """A server's start is common to both; of the rest what a program that does nothing executes is taken off."""
+    counts, none = row["instructions"], start.get("instructions", {})
+    if name not in counts or over not in counts:
+        return None
+    return (counts[name] - none.get(name, 0)) / max(counts[over] - none.get(over, 0), 1)
+
+
+def verdict(time: tuple[float, float, float] | None, counted: float | None, target: float, count_target: float) -> str:
+    if counted is not None and counted > count_target:
+        return "missed"
+    if time is None:
+        return "met" if counted is not None else ""
+    if time[1] > target:
+        return "missed"
+    return "met" if counted is not None or time[0] <= target else "unclear"
+
+
+def targets(row: dict, workload: Workload, start: dict) -> dict:
+    """Guard mode against its target."""
+    over = "forward" if workload.forward_target else "plain"
+    counted = instructions(row, workload, start, "guard", over)
+    cpu = of_row(row, workload, start).get("guard")
+    wall = of_row(row, workload, start, "wall_s").get("guard")
+    count_target = workload.forward_target or workload.target
+    words = [verdict(t, counted, workload.target, count_target) for t in (cpu, wall)]
+    word = next((w for w in ("missed", "unclear", "met") if w in words), "")
+    return {"cpu": cpu, "wall": wall, "counted": counted, "over": over, "count_target": count_target, "verdict": word}
+
+
+def audit(row: dict, start: dict, peer: str) -> tuple[float, float, float] | None:
+    """How many times faster audit mode is than the peer."""
+    group = group_of(row, "aggressive")
+    return ratio(group, peer, "cpu_s", start, over="aggressive") if group and group_of(row, peer) is group else None
+
+
+def memory(row: dict, what: str = "target_peak_kb") -> dict[str, tuple[float, float]]:
+    """Each variant's and plain's KiB."""
+    found = {}
+    plain = row["memory"].get("plain")
+    for name, one in row["memory"].items():
+        if name != "plain" and plain:
+            found[name] = (one[what], plain[what])
+    for group in row["groups"]:
+        for name in group["rounds"][0] if group["rounds"] else ():
+            if name != "plain" and what in group["rounds"][0][name]:
+                middle = [statistics.median(r[n][what] for r in group["rounds"]) for n in (name, "plain")]
+                found[name] = (middle[0], middle[1])
+    return found
+
+
+def agreement(row: dict) -> dict | None:
+    """What reports state about themselves, and what was measured over the same life, per cent."""
+    group = group_of(row, "guard")
+    said = [r["guard"]["stated"] for r in group["rounds"] if r["guard"].get("stated")] if group else []
+    if not said or "whole_cpu_s" not in group["rounds"][0]["guard"]:
+        return None
+    stated = statistics.median(s["hook_percent"] + s["collector_percent"] for s in said)
+    measured = [100 * (x - 1) for x in ratio(group, "guard", "whole_cpu_s", None)]
+    apart = abs(stated - measured[0])
+    inside = measured[1] - 0.5 <= stated <= measured[2] + 0.5
+    hooks, collector = (statistics.median(s[k] for s in said) for k in ("hook_percent", "collector_percent"))
+    return {
+        "hooks": hooks,
+        "collector": collector,
+        "stated": stated,
+        "measured": measured,
+        "verdict": "met" if apart <= 0.5 else "unclear" if inside else "missed",
+    }
