@@ -16,6 +16,7 @@ mod fragmentation;
 mod heap_growth;
 mod lost;
 mod resource;
+mod routine;
 mod shapes;
 mod survivors;
 mod thinning;

@@ -84,15 +84,16 @@ impl Verdicts {
     }
 
     /// Objects of the heap about which it would help to know whether anything in the process's memory points at them; none
-    /// as long as nothing is suspected. The answer goes to [`ProcessModel::absorb_traces`].
+    /// as long as nothing is suspected and no routine look is due. The answer goes to [`ProcessModel::absorb_traces`].
     pub fn to_trace(&self, model: &ProcessModel) -> Vec<Wanted> {
         let subjects = self.detectors.iter().flat_map(|judge| judge.dossiers.keys());
-        let suspects: BTreeSet<SiteId> = subjects
+        let mut suspects: BTreeSet<SiteId> = subjects
             .filter_map(|subject| match subject {
                 Subject::Place(Class::Heap, site) => Some(*site),
                 _ => None,
             })
             .collect();
+        suspects.extend(self.detectors.iter().flat_map(|judge| judge.detector.routine(model, &self.config)));
         wanted(model, &suspects, &self.config)
     }
 
