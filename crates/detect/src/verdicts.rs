@@ -1,6 +1,7 @@
 //! Detect, verdicts: suspect, then confirm, over successive looks.
 //! In: the model after each look. Out: the [`Finding`]s that hold now.
 
+use crate::confidence::Score;
 use crate::config::DetectConfig;
 use crate::detector::{Detector, Subject, Suspicion};
 use crate::dossier::Dossier;
@@ -95,6 +96,14 @@ impl Verdicts {
             .collect();
         suspects.extend(self.detectors.iter().flat_map(|judge| judge.detector.routine(model, &self.config)));
         wanted(model, &suspects, &self.config)
+    }
+
+    /// The scores behind the findings of the last look, in no order: what calibration is fitted to.
+    pub fn scores(&self) -> Vec<Score> {
+        let scores = |judge: &Judge| -> Vec<Score> {
+            judge.dossiers.values().map(|dossier| dossier.score(judge.looked_at_ns)).collect()
+        };
+        self.detectors.iter().flat_map(scores).collect()
     }
 
     /// What held at the last look, most confident first.
