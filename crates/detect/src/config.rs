@@ -45,10 +45,10 @@ pub struct DetectConfig {
 
 /// How long growth must have gone on of what the program still points at, by its rate: shares of the slow rate
 /// ([`DetectConfig::slow_bytes_per_s`]), with multiples of [`DetectConfig::slow_maturity_s`], in equal ratios between. Caches and data
-/// sets fill for that long: what takes minutes to come to half a gigabyte has an hour, what takes hours has three, and what
-/// comes to a few hundred megabytes a day, like the load of a day itself, has two whole days.
-const KNOWN_PATIENCE: [(f64, f64); 5] =
-    [(2.0, 0.33), (0.75, 1.0), (0.1875, 3.0), (0.047, 3.0), (0.012, 48.0)];
+/// sets fill for that long: what comes to half a gigabyte in a quarter of an hour has that, what takes hours has three, what
+/// comes to 200 MB a day, at the pace of the day's load itself, has two whole days, and what takes longer a whole week.
+const KNOWN_PATIENCE: [(f64, f64); 6] =
+    [(2.9, 0.25), (0.75, 1.0), (0.1875, 3.0), (0.047, 3.0), (0.012, 48.0), (0.003, 168.0)];
 /// Share of the slow rate from which up growth of what the program still points at needs no more time than any other.
 const KNOWN_FAST: f64 = 3.0;
 /// Share of the slow rate below which it is tolerated: with 200 kB/s it would be a month before it came to a gigabyte.

@@ -110,7 +110,7 @@ fn leaking() -> Vec<Scenario> {
                 let mut bench = Bench::churning(rng, mode, end, 8.0);
                 let late = |rng: &mut Rng, at: f64| (0.3 + 0.65 * rng.next_unit()) * end - at;
                 bench.born((0.0, 0.2 * MINUTES), 8.0, |_| 1.0, late);
-                bench.stay((0.0, MINUTES), 1.0, wave);
+                bench.stay((0.0, MINUTES), 2.0, wave);
                 bench.program.lose(1)
             },
         ),
