@@ -1,4 +1,5 @@
-//! Detect, calibration: the fitted map from score to confidence, made by `memguard-simulate calibrate`; not edited by hand.
+//! Detect, calibration: the fitted map from score to confidence, as `memguard-simulate calibrate` writes it. Not fitted
+//! yet: every score is its confidence.
 //! In: a basis. Out: its map.
 
 use crate::confidence::Basis;
@@ -12,8 +13,6 @@ pub(crate) struct Map {
 }
 
 /// The map of a basis.
-pub(crate) const fn map(basis: Basis) -> Map {
-    match basis {
-        _ => Map { suspect_scale: 1.0, knots: &[] },
-    }
+pub(crate) const fn map(_: Basis) -> Map {
+    Map { suspect_scale: 1.0, knots: &[] }
 }

@@ -13,6 +13,8 @@ use std::fmt::Write;
 const PRIOR_CASES: f64 = 4.0;
 /// The least factor on what is not shown: a suspicion must remain one that a report keeps.
 const SUSPECT_SCALE_MIN: f64 = 0.25;
+/// Fewest shown cases of a basis that is fitted: with fewer the score is the confidence.
+const SHOWN_MIN: usize = 20;
 /// Tenths of what is shown.
 const TENTHS: usize = 5;
 
@@ -61,7 +63,8 @@ pub fn fitted_source(results: &[Vec<RunResult>], command: &str) -> String {
         let cases: Vec<(f64, bool)> = places().filter_map(|place| case(place, basis)).collect();
         let shown = cases.iter().filter(|(score, _)| *score >= SHOWN).count();
         let _ = writeln!(text, "        // {} suspicions, {shown} shown.", cases.len() - shown);
-        let knots: Vec<String> = knots(&cases)
+        let fitted = if shown < SHOWN_MIN { Vec::new() } else { knots(&cases) };
+        let knots: Vec<String> = fitted
             .iter()
             .map(|(score, share)| format!("({score:.3}, {:.3})", share.clamp(SHOWN, basis.cap())))
             .collect();
