@@ -43,8 +43,16 @@ pub struct DetectConfig {
     pub sample_interval_bytes: f64,
 }
 
-/// Growth of what the program still points at counts as slow up to so many times the rate at which other growth does.
-const KNOWN_SLOW_TIMES: f64 = 3.0;
+/// How long growth must have gone on of what the program still points at, by its rate: shares of the slow rate
+/// ([`DetectConfig::slow_bytes_per_s`]), with multiples of [`DetectConfig::slow_maturity_s`], in equal ratios between. Caches and data
+/// sets fill for that long: what comes to half a gigabyte in a quarter of an hour has that, what takes hours has three, what
+/// comes to 200 MB a day, at the pace of the day's load itself, has two whole days, and what takes longer a whole week.
+const KNOWN_PATIENCE: [(f64, f64); 6] =
+    [(2.9, 0.25), (0.75, 1.0), (0.1875, 3.0), (0.047, 3.0), (0.012, 48.0), (0.003, 168.0)];
+/// Share of the slow rate from which up growth of what the program still points at needs no more time than any other.
+const KNOWN_FAST: f64 = 3.0;
+/// Share of the slow rate below which it is tolerated: with 200 kB/s it would be a month before it came to a gigabyte.
+const KNOWN_TOLERATED: f64 = 0.002;
 
 impl DetectConfig {
     /// A production service: a look a second, a sample per 512 KiB.
@@ -112,10 +120,29 @@ impl DetectConfig {
         patient.min((self.shown_bytes / bytes_per_s.max(1e-9)).max(self.maturity_s))
     }
 
-    /// The same where the program still points at what grows: it may be meant, so that slow growth has time, however much
-    /// it comes to.
+    /// The same where the program still points at what grows: it may be meant. Without end where it is so slow that it is
+    /// tolerated.
     pub fn maturity_known_at(&self, bytes_per_s: f64) -> f64 {
-        self.patient_s(bytes_per_s, KNOWN_SLOW_TIMES * self.slow_bytes_per_s)
+        if self.slow_bytes_per_s <= 0.0 {
+            return self.maturity_s;
+        }
+        let share = bytes_per_s.max(1e-9) / self.slow_bytes_per_s;
+        if share < KNOWN_TOLERATED {
+            return f64::INFINITY;
+        }
+        let mut from = (KNOWN_FAST, self.maturity_s);
+        if share >= from.0 {
+            return from.1;
+        }
+        for (at, hours) in KNOWN_PATIENCE {
+            let to = (at, hours * self.slow_maturity_s);
+            if share >= to.0 {
+                let way = (share / from.0).ln() / (to.0 / from.0).ln();
+                return from.1 * (to.1 / from.1).powf(way);
+            }
+            from = to;
+        }
+        from.1
     }
 
     fn patient_s(&self, bytes_per_s: f64, slow_bytes_per_s: f64) -> f64 {

@@ -12,6 +12,11 @@ pub trait Detector {
     /// What is suspected now, and why.
     fn examine(&self, model: &ProcessModel, config: &DetectConfig) -> Vec<Suspicion>;
 
+    /// Places of the heap whose objects are worth looking for in memory although nothing is suspected there.
+    fn routine(&self, _model: &ProcessModel, _config: &DetectConfig) -> Vec<SiteId> {
+        Vec::new()
+    }
+
     /// The look it judges, on the process clock: the last scan of the live table, or, for what is held beside memory,
     /// the last look at resources. A look is judged once.
     fn looked_at_ns(&self, model: &ProcessModel) -> Option<u64> {

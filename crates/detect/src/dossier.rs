@@ -2,12 +2,13 @@
 //! In: [`Suspicion`]s and misses. Out: one [`Finding`].
 
 use crate::case::Case;
+use crate::confidence::{Basis, Score, confidence};
 use crate::config::DetectConfig;
-use crate::detector::Suspicion;
+use crate::detector::{Subject, Suspicion};
 use crate::finding::Finding;
 use crate::survivors::born_between;
 use crate::thinning::{Tally, Thinning, mean_size_bytes};
-use memguard_model::LiveSample;
+use memguard_model::{Class, LiveSample};
 
 /// Everything about one subject.
 #[derive(Debug, Clone)]
@@ -92,10 +93,19 @@ impl Dossier {
         }
     }
 
+    /// What the rules say of it at this time.
+    pub fn score(&self, now_ns: u64) -> Score {
+        let said = &self.last;
+        let growth = self.growth.as_ref().map_or(0.0, |case| case.confidence(now_ns));
+        let is_heap = matches!(said.subject, Subject::Place(Class::Heap, _));
+        let basis = Basis::of(said.kind, is_heap, said.at_once >= growth);
+        Score { site: said.site, basis, value: growth.max(said.at_once) }
+    }
+
     /// What holds at this time.
     pub fn finding(&self, now_ns: u64) -> Finding {
         let said = &self.last;
-        let growth = self.growth.as_ref().map_or(0.0, |case| case.confidence(now_ns));
+        let score = self.score(now_ns);
         Finding {
             pattern: said.kind.pattern(),
             kind: said.kind,
@@ -106,7 +116,7 @@ impl Dossier {
             count: said.count.value,
             growth_bytes_per_hour: 3600.0 * said.bytes_per_s,
             growth_per_hour: 3600.0 * said.count_per_s,
-            confidence: growth.max(said.at_once),
+            confidence: confidence(score.basis, score.value),
             detail: said.detail.clone(),
             suggested_fix: said.suggested_fix.clone(),
             first_seen_ns: self.first_seen_ns,

@@ -11,6 +11,7 @@ use crate::config::DetectConfig;
 use crate::detector::{Detector, Growing, Subject, Suspicion};
 use crate::finding::{Evidence, Kind};
 use crate::lost::{Reach, hides_pointers, old_enough_ns};
+use crate::routine::routine;
 use crate::shapes::shape;
 use crate::survivors::{Population, Rules, Survivors, born_between};
 use crate::thinning::{Thinning, mean_size_bytes};
@@ -21,6 +22,8 @@ use std::collections::BTreeMap;
 
 /// Largest share of a window that may be too young to judge.
 const YOUNG_SHARE_MAX: f64 = 0.4;
+/// Share of what is born at a place below which what stays is an exception: a path that is seldom taken forgets it.
+const ERROR_PATH_SHARE: f64 = 0.05;
 /// Cap of confirmed growth where it is not known whether the program still points at the objects.
 const CONFIDENCE_MAX: f64 = 0.85;
 /// The same where it does: it may be meant.
@@ -62,6 +65,10 @@ impl Detector for HeapGrowth {
         }
         suspicions
     }
+
+    fn routine(&self, model: &ProcessModel, config: &DetectConfig) -> Vec<SiteId> {
+        routine(model, config)
+    }
 }
 
 /// Whether the site's old objects are lost. Young ones may be on their way to where they will be kept.
@@ -83,11 +90,12 @@ fn forgotten(site: &Site, reach: Reach, config: &DetectConfig, now_ns: u64) -> O
     let lost = || old.iter().filter(|sample| site.traced().is_lost(sample));
     let since_ns = lost().map(|sample| sample.born_ns).min().unwrap_or(0);
     let span_s = (now_ns.saturating_sub(since_ns) as f64 / 1e9).max(1e-3);
+    let kind = kind(reach, staying_share(site, since_ns, now_ns, count.value));
     let mut evidence = vec![bytes_evidence(bytes)];
     evidence.extend(reach_evidence(reach));
     Some(Suspicion {
         subject: Subject::Place(Class::Heap, site.id()),
-        kind: kind(site, reach),
+        kind,
         site: site.id(),
         stack: Site::heaviest_stack(lost())?,
         bytes,
@@ -101,18 +109,22 @@ fn forgotten(site: &Site, reach: Reach, config: &DetectConfig, now_ns: u64) -> O
             words::count(count.value),
             words::bytes(bytes.value),
         ),
-        suggested_fix: suggested_fix(site, kind(site, reach)).to_owned(),
+        suggested_fix: suggested_fix(site, kind).to_owned(),
         evidence,
     })
 }
 
-/// Which kind of leak the memory of a site is.
-fn kind(site: &Site, reach: Reach) -> Kind {
-    let totals = site.totals();
-    let mostly_freed = totals.died_count > 0.5 * totals.born_count;
+/// Which share of what was born at a site between two times these are that stay.
+fn staying_share(site: &Site, from_ns: u64, to_ns: u64, staying_count: f64) -> f64 {
+    let born = |at_ns: u64| site.history().value_at(at_ns, |point| point.born_count).unwrap_or(0.0);
+    staying_count / (born(to_ns) - born(from_ns)).max(staying_count).max(1.0)
+}
+
+/// Which kind of leak the memory of a site is, where so large a share of what is born stays.
+fn kind(reach: Reach, staying_share: f64) -> Kind {
     match reach {
         Reach::Known(_) => Kind::CacheUnbounded,
-        _ if mostly_freed => Kind::HeapErrorPath,
+        _ if staying_share < ERROR_PATH_SHARE => Kind::HeapErrorPath,
         Reach::Lost { .. } => Kind::HeapUnreachable,
         Reach::Unknown => Kind::HeapGrowth,
     }
@@ -145,8 +157,12 @@ impl Growth<'_> {
         // What is leaked by now: the same rate over the whole time that the leak has been on.
         let leaking_s = self.leaking_s(bytes_per_s, interval);
         let bytes = scaled(staying, leaking_s / span_s);
+        let count_in_window = count.value;
         let count = scaled(count, leaking_s / span_s);
-        let kind = kind(self.site, self.reach);
+        let window = self.survivors.window;
+        let staying_share =
+            staying_share(self.site, window.start_ns, self.survivors.frontier_ns(), count_in_window);
+        let kind = kind(self.reach, staying_share);
         let patience = match self.reach {
             // What is lost is lost in a job too.
             Reach::Lost { .. } => 1.0,

@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod calibration;
 mod case;
 mod cohorts;
+mod confidence;
 mod config;
 mod detector;
 mod dossier;
@@ -16,6 +18,7 @@ mod fragmentation;
 mod heap_growth;
 mod lost;
 mod resource;
+mod routine;
 mod shapes;
 mod survivors;
 mod thinning;
@@ -23,6 +26,7 @@ mod tracing;
 mod verdicts;
 mod words;
 
+pub use confidence::{Basis, Score};
 pub use config::DetectConfig;
 pub use detector::{Detector, Growing, Subject, Suspicion};
 pub use finding::{Evidence, Finding, Kind, Pattern};

@@ -56,7 +56,8 @@ pub(crate) fn shape(
     }
     let now_s = now_ns as f64 / 1e9;
     let bytes_per_s = (bytes.value - live_bytes_at(site, now_ns / 2)).max(0.0) / (0.5 * now_s);
-    let maturity_s = config.maturity_at(bytes_per_s) * batch().patience(bytes_per_s, config.fill_bytes_per_s);
+    let maturity_s =
+        config.maturity_known_at(bytes_per_s) * batch().patience(bytes_per_s, config.fill_bytes_per_s);
     let confidence = match holds {
         _ if now_s < maturity_s => CONFIDENCE_SUSPECT,
         4 if now_s > 4.0 * maturity_s => CONFIDENCE_MATURE,

@@ -1,6 +1,7 @@
 //! Detect, verdicts: suspect, then confirm, over successive looks.
 //! In: the model after each look. Out: the [`Finding`]s that hold now.
 
+use crate::confidence::Score;
 use crate::config::DetectConfig;
 use crate::detector::{Detector, Subject, Suspicion};
 use crate::dossier::Dossier;
@@ -84,16 +85,25 @@ impl Verdicts {
     }
 
     /// Objects of the heap about which it would help to know whether anything in the process's memory points at them; none
-    /// as long as nothing is suspected. The answer goes to [`ProcessModel::absorb_traces`].
+    /// as long as nothing is suspected and no routine look is due. The answer goes to [`ProcessModel::absorb_traces`].
     pub fn to_trace(&self, model: &ProcessModel) -> Vec<Wanted> {
         let subjects = self.detectors.iter().flat_map(|judge| judge.dossiers.keys());
-        let suspects: BTreeSet<SiteId> = subjects
+        let mut suspects: BTreeSet<SiteId> = subjects
             .filter_map(|subject| match subject {
                 Subject::Place(Class::Heap, site) => Some(*site),
                 _ => None,
             })
             .collect();
+        suspects.extend(self.detectors.iter().flat_map(|judge| judge.detector.routine(model, &self.config)));
         wanted(model, &suspects, &self.config)
+    }
+
+    /// The scores behind the findings of the last look, in no order: what calibration is fitted to.
+    pub fn scores(&self) -> Vec<Score> {
+        let scores = |judge: &Judge| -> Vec<Score> {
+            judge.dossiers.values().map(|dossier| dossier.score(judge.looked_at_ns)).collect()
+        };
+        self.detectors.iter().flat_map(scores).collect()
     }
 
     /// What held at the last look, most confident first.

@@ -63,6 +63,11 @@ impl Traced {
         }
     }
 
+    /// Whether there are objects of which one look alone has said that nothing points at them.
+    pub fn is_unsure(&self) -> bool {
+        self.marks.values().flatten().any(|(since_ns, last_ns)| since_ns == last_ns)
+    }
+
     /// Counts some of the place's objects.
     pub fn tally<'a>(&self, samples: impl IntoIterator<Item = &'a LiveSample>) -> Tally {
         let mut tally = Tally::default();

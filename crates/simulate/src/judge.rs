@@ -8,7 +8,7 @@ use crate::outcome::{SHOWN, SiteSeen};
 use crate::program::{Drawn, Program};
 use crate::scenario::{Run, Truth};
 use crate::watch::watch;
-use memguard_detect::Kind;
+use memguard_detect::{Kind, Score};
 use memguard_model::Origin;
 use memguard_sampling::Rng;
 use serde::Serialize;
@@ -35,6 +35,8 @@ pub struct Judged {
     pub label: Label,
     /// Confidence at the end; 0 without a finding.
     pub last: f64,
+    /// The score behind it, and what it rests on.
+    pub score: Option<Score>,
     /// Highest confidence ever.
     pub ever: f64,
     /// From the first object that leaks to the first look that showed it, in seconds.
@@ -116,6 +118,7 @@ fn judge_process(run: &Run, process: &Program, rng: &mut Rng) -> Vec<Judged> {
         Judged {
             label,
             last: seen.last,
+            score: seen.score,
             ever: seen.ever,
             delay_s: seen.first_shown_s.map(|at_s| (at_s - began_s(&lives, site)).max(0.0)),
             kind_right: kind_right(&run.scenario.truth, &seen).filter(|_| label == Label::Leak),

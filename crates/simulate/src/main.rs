@@ -1,12 +1,12 @@
-//! Simulate, command: `memguard-simulate table` and `list`.
+//! Simulate, command: `memguard-simulate table`, `calibrate` and `list`.
 //! In: arguments. Out: tables on the standard output, in a document, as JSON.
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use memguard_simulate::{
-    Modes, Run, Scenario, SimulateError, Split, Table, Truth, check_docs, judge_all, render_markdown,
-    scenarios, update_docs,
+    Modes, Run, Scenario, SimulateError, Split, Table, Truth, check_docs, fitted_source, judge_all,
+    render_markdown, scenarios, update_docs,
 };
 use std::io::Write;
 use std::path::PathBuf;
@@ -29,6 +29,8 @@ enum Command {
     List(Chosen),
     /// Run scenarios and print error rates
     Table(TableOptions),
+    /// Fit the map from score to confidence, on the fit families alone
+    Calibrate(CalibrateOptions),
 }
 
 /// Which scenarios.
@@ -61,6 +63,16 @@ struct TableOptions {
     update_docs: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct CalibrateOptions {
+    /// Seeds for each scenario
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    seeds: u64,
+    /// Write the source to this file (crates/detect/src/calibration.rs)
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SplitOption {
     /// Rules may be fitted to them
@@ -83,6 +95,7 @@ fn main() -> ExitCode {
     let done = match CommandLine::parse().command {
         Command::List(chosen) => list(&chosen),
         Command::Table(options) => table(&options),
+        Command::Calibrate(options) => calibrate(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -161,8 +174,7 @@ fn table(options: &TableOptions) -> Result<()> {
         check_docs(path)?;
     }
     let runs = options.chosen.runs()?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    let results = judge_all(&runs, options.seeds, threads);
+    let results = judge_all(&runs, options.seeds, threads());
     let table = Table::of(&runs, &results, options.seeds);
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&table)? + "\n";
@@ -171,6 +183,26 @@ fn table(options: &TableOptions) -> Result<()> {
     match &options.update_docs {
         Some(path) => Ok(update_docs(path, &table)?),
         None => print(&render_markdown(&table)),
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
+}
+
+fn calibrate(options: &CalibrateOptions) -> Result<()> {
+    let seeds = options.seeds;
+    if seeds == 0 {
+        return Err(SimulateError::NoSeeds.into());
+    }
+    let fit = Chosen { split: SplitOption::Fit, mode: None, only: None };
+    let results = judge_all(&fit.runs()?, seeds, threads());
+    let source = fitted_source(&results, &format!("memguard-simulate calibrate --seeds {seeds}"));
+    match &options.write {
+        Some(path) => {
+            std::fs::write(path, source).with_context(|| format!("cannot write {}", path.display()))
+        }
+        None => print(&source),
     }
 }
 

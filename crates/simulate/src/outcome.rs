@@ -1,7 +1,7 @@
 //! Simulate, outcomes: what looking at a program from begin to end yielded.
 //! In: the findings of each look. Out: highest, last and first, over all and by place.
 
-use memguard_detect::{Finding, Kind};
+use memguard_detect::{Finding, Kind, Score};
 use memguard_model::SiteId;
 use std::collections::BTreeMap;
 
@@ -13,6 +13,8 @@ pub const SHOWN: f64 = 0.5;
 pub struct SiteSeen {
     /// Confidence at the last look.
     pub last: f64,
+    /// The score behind it, and what it rests on.
+    pub score: Option<Score>,
     /// Highest confidence ever.
     pub ever: f64,
     /// First time at 0.5 or more.
@@ -47,6 +49,16 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Takes in the scores of the last look: the highest of each place.
+    pub(crate) fn add_scores(&mut self, scores: Vec<Score>) {
+        for score in scores {
+            let site = self.sites.entry(score.site.0).or_default();
+            if site.score.is_none_or(|own| own.value < score.value) {
+                site.score = Some(score);
+            }
+        }
+    }
+
     /// Takes in the findings of one look.
     pub(crate) fn add(&mut self, findings: Vec<Finding>, now_s: f64) {
         self.last = 0.0;

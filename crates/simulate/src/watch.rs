@@ -74,5 +74,6 @@ pub(crate) fn watch(
             }
         }
     }
+    outcome.add_scores(verdicts.scores());
     outcome
 }

@@ -8,6 +8,7 @@ mod further_leaking;
 mod further_resources;
 pub mod resources_healthy;
 pub mod resources_leaking;
+pub mod services;
 mod vectors;
 
 use crate::scenario::{Horizon, Make, Modes, Scenario, Split, Truth};
@@ -78,6 +79,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(further_healthy::all());
     all.extend(further_leaking::all());
     all.extend(vectors::all());
+    all.extend(services::all());
     all.extend(resources_healthy::all().into_iter().map(|(name, units, make)| {
         let name = format!("resources: {name}");
         let horizon = Horizon::Units(units);
