@@ -88,8 +88,8 @@ mod tests {
     fn a_table_is_shared() {
         let mut kernel = Kernel::default();
         let pid = std::process::id() as i32;
-        let first = kernel.sockets(pid, Duration::from_secs(3600), 1).age;
-        let second = kernel.sockets(pid, Duration::from_secs(3600), 1).age;
+        let first = kernel.sockets(pid, Duration::from_hours(1), 1).age;
+        let second = kernel.sockets(pid, Duration::from_hours(1), 1).age;
         assert!(second >= first && kernel.tables.len() == 1);
     }
 }
