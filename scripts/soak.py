@@ -228,13 +228,14 @@ def soak(make: Callable[[pathlib.Path], Service], options: argparse.Namespace) -
             if service.port is not None:
                 wait_for_port(process, service.port)
             began = time.monotonic()
-            while time.monotonic() < began + options.seconds and process.poll() is None:
+            end = began + options.seconds
+            while time.monotonic() < end and process.poll() is None:
                 seconds = 4 + loads % 2
                 command = service.load(loads, seconds)
                 started = time.monotonic()
                 load = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 over = started
-                while load.poll() is None or time.monotonic() < over:
+                while load.poll() is None or time.monotonic() < min(over, end):
                     time.sleep(POLL_S)
                     if load.poll() is None:
                         busy = time.monotonic() - started

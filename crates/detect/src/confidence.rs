@@ -39,15 +39,20 @@ impl Basis {
     pub const ALL: [Self; 7] =
         [Self::Growth, Self::Known, Self::Lost, Self::Shape, Self::Held, Self::State, Self::Fragmentation];
 
-    /// The highest confidence that a fit may give: growth of the heap alone is never sure.
+    /// The highest confidence that is told: growth alone is never sure, and least where the program still points at it.
     pub const fn cap(self) -> f64 {
         match self {
+            Self::Known | Self::Shape => 0.75,
             Self::Growth => 0.85,
-            Self::Known => 0.75,
-            Self::Shape | Self::Fragmentation => 0.89,
-            Self::Held => 0.95,
+            Self::Held | Self::Fragmentation => 0.89,
             Self::Lost | Self::State => 0.98,
         }
+    }
+
+    /// Whether it rests on something that was seen, and not on how numbers move: then the rules' score stands. How often
+    /// such a thing is a leak depends on which programs are asked, more than on the score.
+    pub const fn is_seen(self) -> bool {
+        matches!(self, Self::Lost | Self::State)
     }
 
     pub(crate) fn of(kind: Kind, is_heap: bool, at_once: bool) -> Self {
@@ -86,7 +91,7 @@ pub(crate) fn confidence(basis: Basis, score: f64) -> f64 {
     if score < SHOWN {
         return (score * suspect_scale).min(SUSPECT_MAX);
     }
-    let (Some(first), Some(last)) = (knots.first(), knots.last()) else { return score };
+    let (Some(first), Some(last)) = (knots.first(), knots.last()) else { return score.min(basis.cap()) };
     let fitted = if score <= first.0 {
         first.1
     } else if score >= last.0 {

@@ -2,7 +2,8 @@
 //! In: scores with what was true. Out: Rust source, for `crates/detect/src/calibration.rs`.
 //!
 //! Scores that are shown are put into tenths; the share that was real, with the score itself as a prior worth a few cases, is
-//! made to rise with the score (pool adjacent violators). Scores that are not shown are scaled by one factor.
+//! made to rise with the score (pool adjacent violators), and counts for half beside the score. Scores that are not shown are
+//! scaled by one factor.
 
 use crate::judge::{Judged, Label, RunResult};
 use crate::outcome::SHOWN;
@@ -11,9 +12,11 @@ use std::fmt::Write;
 
 /// Cases that the score itself counts for.
 const PRIOR_CASES: f64 = 4.0;
+/// What the cases count for, beside the score: programs that we thought of are not the world.
+const TRUST: f64 = 0.5;
 /// The least factor on what is not shown: a suspicion must remain one that a report keeps.
 const SUSPECT_SCALE_MIN: f64 = 0.25;
-/// Fewest shown cases of a basis that is fitted: with fewer the score is the confidence.
+/// Fewest shown cases of a basis that is fitted: with fewer, and where something was seen, the score is the confidence.
 const SHOWN_MIN: usize = 20;
 /// Tenths of what is shown.
 const TENTHS: usize = 5;
@@ -63,12 +66,14 @@ pub fn fitted_source(results: &[Vec<RunResult>], command: &str) -> String {
         let cases: Vec<(f64, bool)> = places().filter_map(|place| case(place, basis)).collect();
         let shown = cases.iter().filter(|(score, _)| *score >= SHOWN).count();
         let _ = writeln!(text, "        // {} suspicions, {shown} shown.", cases.len() - shown);
-        let fitted = if shown < SHOWN_MIN { Vec::new() } else { knots(&cases) };
+        let is_fitted = shown >= SHOWN_MIN && !basis.is_seen();
+        let fitted = if is_fitted { knots(&cases) } else { Vec::new() };
         let knots: Vec<String> = fitted
             .iter()
             .map(|(score, share)| format!("({score:.3}, {:.3})", share.clamp(SHOWN, basis.cap())))
             .collect();
-        let (scale, knots) = (suspect_scale(&cases), knots.join(", "));
+        let scale = if basis.is_seen() { 1.0 } else { suspect_scale(&cases) };
+        let knots = knots.join(", ");
         let _ = writeln!(
             text,
             "        Basis::{basis} => Map {{ suspect_scale: {scale:.2}, knots: &[{knots}] }},"
@@ -109,7 +114,8 @@ fn knots(cases: &[(f64, bool)]) -> Vec<(f64, f64)> {
             }
         }
     }
-    pooled.iter().map(|block| (block.score(), block.share())).collect()
+    let told = |block: &Block| block.score() + TRUST * (block.share() - block.score());
+    pooled.iter().map(|block| (block.score(), told(block))).collect()
 }
 
 #[cfg(test)]
@@ -123,7 +129,7 @@ mod tests {
         let cases: Vec<_> = many(0.55, 20, 40).chain(many(0.65, 10, 40)).chain(many(0.95, 1, 1)).collect();
         let knots = knots(&cases);
         assert_eq!(knots.len(), 2, "{knots:?}");
-        assert!(knots[0].1 < 0.42 && knots[1].1 > 0.9, "{knots:?}");
+        assert!(knots[0].1 < 0.5 && knots[1].1 > 0.9, "{knots:?}");
     }
 
     /// Goal: suspicions that come true seldom are scaled down. Method: one in a hundred.
