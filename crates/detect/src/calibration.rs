@@ -23,7 +23,10 @@ pub(crate) const fn map(basis: Basis) -> Map {
         // 7 suspicions, 131 shown.
         Basis::Shape => Map { suspect_scale: 0.82, knots: &[(0.631, 0.750)] },
         // 15 suspicions, 1244 shown.
-        Basis::Held => Map { suspect_scale: 1.00, knots: &[(0.560, 0.740), (0.655, 0.815), (0.769, 0.883), (0.834, 0.890)] },
+        Basis::Held => Map {
+            suspect_scale: 1.00,
+            knots: &[(0.560, 0.740), (0.655, 0.815), (0.769, 0.883), (0.834, 0.890)],
+        },
         // 40 suspicions, 337 shown.
         Basis::State => Map { suspect_scale: 1.00, knots: &[] },
         // 0 suspicions, 0 shown.

@@ -18,6 +18,8 @@ const TRUST: f64 = 0.5;
 const SUSPECT_SCALE_MIN: f64 = 0.25;
 /// Fewest shown cases of a basis that is fitted: with fewer, and where something was seen, the score is the confidence.
 const SHOWN_MIN: usize = 20;
+/// Characters of a line of source.
+const LINE_CHARS_MAX: usize = 110;
 /// Tenths of what is shown.
 const TENTHS: usize = 5;
 
@@ -74,10 +76,17 @@ pub fn fitted_source(results: &[Vec<RunResult>], command: &str) -> String {
             .collect();
         let scale = if basis.is_seen() { 1.0 } else { suspect_scale(&cases) };
         let knots = knots.join(", ");
-        let _ = writeln!(
-            text,
-            "        Basis::{basis} => Map {{ suspect_scale: {scale:.2}, knots: &[{knots}] }},"
-        );
+        let line =
+            format!("        Basis::{basis} => Map {{ suspect_scale: {scale:.2}, knots: &[{knots}] }},");
+        // As rustfmt would have it.
+        let _ = if line.len() <= LINE_CHARS_MAX {
+            writeln!(text, "{line}")
+        } else {
+            writeln!(
+                text,
+                "        Basis::{basis} => Map {{\n            suspect_scale: {scale:.2},\n            knots: &[{knots}],\n        }},"
+            )
+        };
     }
     text + "    }\n}\n"
 }
