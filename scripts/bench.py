@@ -56,7 +56,9 @@ def main() -> int:
         left = [w for w in workloads if w.name not in done]
         for at, workload in enumerate(left):
             remaining = options.budget_minutes * 60 - (time.monotonic() - began)
-            share = max(remaining / (len(left) - at), 5)
+            # A round of a service takes a dozen seconds, one of a small program two.
+            weights = [3 if w.service else 1 for w in left[at:]]
+            share = max(remaining * weights[0] / sum(weights), 5)
             print(f"{workload.name} ({at + 1} of {len(left)}, {share:.0f} s)", file=sys.stderr, flush=True)
             try:
                 data["results"].append(row.measure(place, workload, variants, options.pairs, share, options))
