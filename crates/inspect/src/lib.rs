@@ -32,7 +32,9 @@ pub use limits::{
     AddressSpace, ResourceLimits, address_space, host_available_bytes, open_files_limit, resource_limits,
     user_tasks,
 };
-pub use maps::{SmapsRollup, executable, loaded_modules, mapping_count, process_mapping, shared_file};
+pub use maps::{
+    SmapsRollup, executable, loaded_modules, mapping_count, process_mapping, shared_file, strangers,
+};
 pub use pagemap::Pagemap;
 pub use ranges::mapped_ranges;
 pub use references::{References, Target, Unscanned, references};

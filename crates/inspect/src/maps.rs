@@ -44,18 +44,21 @@ pub fn executable(pid: i32) -> std::io::Result<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/exe"))
 }
 
-/// The process that knows itself by this number, in whatever PID namespace, and has this file mapped. (Its children have
-/// inherited the mapping.) Reads of all processes: not for every look.
-pub fn process_mapping(file: &Path, own_number: i32) -> Option<i32> {
-    let wanted = file.to_str()?;
-    let entries = fs::read_dir("/proc").ok()?;
-    let mut pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+/// Processes that may know themselves by other numbers than we do: those in other PID namespaces, and those that do not tell.
+/// Asks every process: not for every question.
+pub fn strangers() -> Vec<i32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let ours = fs::read_link("/proc/self/ns/pid").ok();
-    // In our own namespace a process knows itself by the number that we see, and the kernel takes its time to write a status.
-    let may_be = |pid: i32| {
-        pid == own_number || ours.is_none() || fs::read_link(format!("/proc/{pid}/ns/pid")).ok() != ours
-    };
-    pids.find(|pid| may_be(*pid) && innermost_number(*pid) == Some(own_number) && has_mapped(*pid, wanted))
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| ours.is_none() || fs::read_link(format!("/proc/{pid}/ns/pid")).ok() != ours).collect()
+}
+
+/// The process that knows itself by this number, in whatever PID namespace, and has this file mapped. (Its children have
+/// inherited the mapping.) It is the one of this number here, or one of the [`strangers`].
+pub fn process_mapping(file: &Path, own_number: i32, strangers: &[i32]) -> Option<i32> {
+    let wanted = file.to_str()?;
+    let mut pids = std::iter::once(&own_number).chain(strangers.iter().filter(|pid| **pid != own_number));
+    pids.find(|pid| innermost_number(**pid) == Some(own_number) && has_mapped(**pid, wanted)).copied()
 }
 
 /// The last file with this ending, in the order of addresses, that a process has mapped shared and writable.

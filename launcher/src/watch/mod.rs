@@ -31,7 +31,7 @@ use crate::config::{Pattern, PatternSet, Settings};
 use crate::spawn::ProgramExit;
 use governor::Governor;
 use outside::Outside;
-use process::{Costs, Readers, Watched};
+use process::{Costs, Readers, Strangers, Watched};
 use recorder::RecordingPlan;
 use sites::Sites;
 use tracer::{TracePace, Tracer};
@@ -43,6 +43,10 @@ pub use report_file::{FILE_NAME, ReportFile};
 const GUARD_SHARE: u32 = 100;
 /// In audit mode people wait for a verdict and cores are there to be used.
 const AUDIT_SHARE: u32 = 4;
+
+/// So many new processes between two looks are a crowd: no rest is taken, for each of them holds room on the disk until it
+/// has been read.
+const CROWD: usize = 16;
 
 /// Ended processes without a finding that are kept for the report; older ones are only counted.
 const UNREMARKABLE_MAX: usize = 100;
@@ -82,6 +86,7 @@ pub struct Watch {
     share: u32,
     looked: Option<Instant>,
     cost: Duration,
+    is_crowded: bool,
     /// Resident bytes of the segments that were in use when last any was.
     segments_bytes: u64,
     /// Segments that could not be opened yet, and how often that was tried.
@@ -133,6 +138,7 @@ impl Watch {
             share: if settings.aggressive { AUDIT_SHARE } else { GUARD_SHARE },
             looked: None,
             cost: Duration::ZERO,
+            is_crowded: false,
             segments_bytes: 0,
             unopened: Vec::new(),
             unreadable: Vec::new(),
@@ -152,7 +158,7 @@ impl Watch {
     /// Looks at every process, unless the last look was so expensive that a rest is due. True if it looked.
     pub fn look(&mut self) -> bool {
         let rest = self.cost * self.share;
-        if self.looked.is_some_and(|at| at.elapsed() < rest) {
+        if !self.is_crowded && self.looked.is_some_and(|at| at.elapsed() < rest) {
             return false;
         }
         self.look_now(None, false);
@@ -174,7 +180,9 @@ impl Watch {
 
     fn look_now(&mut self, ended: Option<u32>, is_last: bool) {
         let started_ns = memguard_inspect::thread_cpu_ns();
-        self.unopened.extend(self.files.new_segments().into_iter().map(|path| (path, 0)));
+        let fresh = self.files.new_segments();
+        self.is_crowded = fresh.len() >= CROWD;
+        self.unopened.extend(fresh.into_iter().map(|path| (path, 0)));
         for (path, tries) in std::mem::take(&mut self.unopened) {
             match Watched::open(&path, self.verdicts(), self.governor(), self.tracer(), self.readers()) {
                 Ok(process) => self.processes.push(process.recorded(self.recording.clone())),
@@ -192,9 +200,10 @@ impl Watch {
         self.observe_fresh();
         let alive: Vec<bool> = self.processes.iter().map(|p| p.is_active() && !p.is_over()).collect();
         self.retire_replaced();
+        let strangers = Strangers::new(memguard_inspect::strangers);
         for process in &mut self.processes {
             let has_ended = ended == Some(process.pid());
-            process.look(&mut self.sites, &mut self.kernel, has_ended);
+            process.look(&mut self.sites, &mut self.kernel, &strangers, has_ended);
         }
         self.learn_fates();
         let alive = self.processes.iter().zip(&alive).filter(|(_, alive)| **alive);

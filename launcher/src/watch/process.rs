@@ -3,6 +3,7 @@
 //! While it lives its segment is mapped. When it has ended and everything was read, the segment is given back, its
 //! file removed, and only what the report needs is kept.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,9 @@ const LIMITS_PAUSE_NS_MAX: u64 = 10_000_000_000;
 
 /// Frames with the modules they lie in, innermost first.
 pub type Frames = Vec<(ModuleRef, u64)>;
+
+/// Processes of other PID namespaces, asked for once in a look at most: hundreds may end between two.
+pub type Strangers = LazyCell<Vec<i32>>;
 
 /// One watched process.
 pub struct Watched {
@@ -207,11 +211,11 @@ impl Watched {
     }
 
     /// Looks at the process. `has_ended`: its supervisor knows.
-    pub fn look(&mut self, sites: &mut Sites, kernel: &mut Kernel, has_ended: bool) {
+    pub fn look(&mut self, sites: &mut Sites, kernel: &mut Kernel, strangers: &Strangers, has_ended: bool) {
         if self.is_over() || !self.is_active() {
             return;
         }
-        let stat = self.stat().filter(|_| !has_ended);
+        let stat = self.stat(strangers).filter(|_| !has_ended);
         self.look_at(sites, Some(kernel), stat);
     }
 
@@ -478,7 +482,7 @@ impl Watched {
 
     /// The number, in our PID namespace, of the process that has the segment mapped. None if it is gone, whoever has its
     /// number by now.
-    fn holder(&self) -> Option<i32> {
+    fn holder(&self, strangers: &Strangers) -> Option<i32> {
         let reader = self.reader.as_ref()?;
         let claimed = reader.pid();
         if reader.is_outside() {
@@ -488,17 +492,17 @@ impl Watched {
             Ok(exe) if exe.to_string_lossy() == reader.exe() => Some(claimed),
             // It does not let itself be looked into (an unreadable program file, other rights): taken at its word.
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Some(claimed),
-            _ => memguard_inspect::process_mapping(self.path.as_deref()?, claimed),
+            _ => memguard_inspect::process_mapping(self.path.as_deref()?, claimed, strangers),
         }
     }
 
     /// The kernel's view, of the same process each time.
-    fn stat(&mut self) -> Option<Stat> {
+    fn stat(&mut self, strangers: &Strangers) -> Option<Stat> {
         match self.identity {
             Some(identity) => Stat::again(identity),
             None if self.known => None,
             None => {
-                let pid = self.holder()?;
+                let pid = self.holder(strangers)?;
                 let stat = Stat::of(pid).filter(|stat| !stat.is_zombie)?;
                 self.identity = Some(stat.identity);
                 Some(stat)
