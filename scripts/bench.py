@@ -80,7 +80,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: about three minutes for the whole")
     parser.add_argument("--only", action="append", metavar="NAME", help="only this workload (may be repeated)")
     parser.add_argument("--pairs", type=int, metavar="N", help="rounds per workload at most (default 25, quick 3)")
-    parser.add_argument("--budget-minutes", type=float, metavar="N", help="time for the whole (default 35, quick 3): rounds are fewer where it is short")
+    parser.add_argument("--budget-minutes", type=float, metavar="N", help="time to plan with (default 35, quick 3): rounds are fewer where it is short, but never under three, so slow peers take longer")
     parser.add_argument("--variants", default="all", help="variants, by comma (default: all that are installed)")
     parser.add_argument("--variant", action="append", default=[], metavar="NAME=PREFIX", help="a variant of your own")
     parser.add_argument("--no-instructions", action="store_true", help="leave callgrind out")

@@ -84,8 +84,9 @@ class Variant:
             return workload.python
         if self.name in ALLOCATORS and workload.peers != "all":
             return False
-        # Servers under these two: memcheck's is another world of slowness, memleak cannot be told to end with them.
-        return not (self.name in ("memcheck", "memleak") and workload.service)
+        # Servers under these two: memcheck's is another world of slowness, memleak cannot be told to end with them. What has one
+        # size alone would take minutes.
+        return not (self.name in ("memcheck", "memleak") and (workload.service or workload.fixed_size))
 
 
 def chosen(asked: str, own: list[str], place: Place) -> tuple[list[Variant], dict[str, str]]:
