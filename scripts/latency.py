@@ -21,11 +21,10 @@ import subprocess
 import sys
 import tempfile
 
-from scaling import MODES, describe_machine
+from scaling import MODES, describe_machine, replace_between
 from soak import ROOT, SERVICES, SoakError, need, wait_for_port
 
 DOCS = ROOT / "docs" / "latency.md"
-START, STOP = "<!-- latency: generated -->", "<!-- latency: end -->"
 COLUMNS = ("first", "p50", "p99", "p99.9", "p99.99", "max")
 REQUEST_COLUMNS = ("p50", "p99", "p99.9", "max")
 # Some three tenths of what they manage on two cores that they share with the client.
@@ -125,14 +124,6 @@ def modes_of(rows: list[dict], columns: tuple[str, ...]) -> list[str]:
     return lines
 
 
-def render(result: dict) -> None:
-    text = DOCS.read_text()
-    if START not in text or STOP not in text:
-        raise SoakError(f"{DOCS} has no markers {START} and {STOP}; put them where the table belongs")
-    before, _, rest = text.partition(START)
-    DOCS.write_text(before + START + "\n" + "\n".join(table(result)) + "\n" + STOP + rest.partition(STOP)[2])
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--memguard", type=pathlib.Path, default=ROOT / "target/release/memguard", metavar="PATH")
@@ -142,13 +133,13 @@ def main() -> int:
     parser.add_argument("--docs", type=pathlib.Path, metavar="FILE", help="render the document from this file and measure nothing")
     options = parser.parse_args()
     if options.docs:
-        render(json.loads(options.docs.read_text()))
+        replace_between(DOCS, "latency", table(json.loads(options.docs.read_text())))
         return 0
     options.memguard = options.memguard.resolve()
     if not options.memguard.exists():
         raise SoakError(f"{options.memguard} is missing; run make build, or say --memguard PATH")
     options.output = options.output or ROOT / "benches" / "results" / f"{datetime.date.today()}-latency.json"
-    render(measure(options))
+    replace_between(DOCS, "latency", table(measure(options)))
     print(options.output)
     return 0
 

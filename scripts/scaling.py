@@ -464,12 +464,14 @@ def limits_table(limits: list[dict]) -> list[str]:
     return [*lines, ""]
 
 
-def replace_between(text: str, name: str, lines: list[str]) -> str:
+def replace_between(document: pathlib.Path, name: str, lines: list[str]) -> None:
+    """Puts lines between the markers of this name."""
+    text = document.read_text()
     start, stop = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
     if start not in text or stop not in text:
-        raise SoakError(f"{DOCS} has no markers {start} and {stop}; put them where the tables belong")
+        raise SoakError(f"{document} has no markers {start} and {stop}; put them where the tables belong")
     before, _, rest = text.partition(start)
-    return before + start + "\n" + "\n".join(lines).rstrip() + "\n" + stop + rest.partition(stop)[2]
+    document.write_text(before + start + "\n" + "\n".join(lines).rstrip() + "\n" + stop + rest.partition(stop)[2])
 
 
 def render(result: dict) -> None:
@@ -483,10 +485,9 @@ def render(result: dict) -> None:
             lines += axis_table(axis, result["axes"][axis.name])
     if result["axes"].get("processes"):
         lines += processes_table(result["axes"]["processes"])
-    text = replace_between(DOCS.read_text(), "scaling", lines)
+    replace_between(DOCS, "scaling", lines)
     if result["limits"]:
-        text = replace_between(text, "limits", limits_table(result["limits"]))
-    DOCS.write_text(text)
+        replace_between(DOCS, "limits", limits_table(result["limits"]))
     plot(result)
 
 
