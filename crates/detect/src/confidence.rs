@@ -10,8 +10,8 @@ use crate::finding::Kind;
 use memguard_model::SiteId;
 use std::fmt;
 
-/// Score from which a finding is shown.
-const SHOWN: f64 = 0.5;
+/// Score, and confidence, from which a finding is shown.
+pub const SHOWN: f64 = 0.5;
 /// Highest confidence of what is not shown.
 const SUSPECT_MAX: f64 = 0.45;
 

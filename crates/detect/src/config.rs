@@ -116,7 +116,8 @@ impl DetectConfig {
     /// a quarter of it, from [`Self::maturity_s`] to [`Self::slow_maturity_s`] in equal ratios, but no longer than
     /// it takes to leak [`Self::shown_bytes`].
     pub fn maturity_at(&self, bytes_per_s: f64) -> f64 {
-        let patient = self.patient_s(bytes_per_s, self.slow_bytes_per_s);
+        let quarters = (self.slow_bytes_per_s / bytes_per_s.max(1e-9)).max(1.0).ln() / 4_f64.ln();
+        let patient = self.maturity_s * (self.slow_maturity_s / self.maturity_s).powf(quarters.min(1.0));
         patient.min((self.shown_bytes / bytes_per_s.max(1e-9)).max(self.maturity_s))
     }
 
@@ -143,11 +144,6 @@ impl DetectConfig {
             from = to;
         }
         from.1
-    }
-
-    fn patient_s(&self, bytes_per_s: f64, slow_bytes_per_s: f64) -> f64 {
-        let quarters = (slow_bytes_per_s / bytes_per_s.max(1e-9)).max(1.0).ln() / 4_f64.ln();
-        self.maturity_s * (self.slow_maturity_s / self.maturity_s).powf(quarters.min(1.0))
     }
 }
 

@@ -26,7 +26,7 @@ mod tracing;
 mod verdicts;
 mod words;
 
-pub use confidence::{Basis, Score};
+pub use confidence::{Basis, SHOWN, Score};
 pub use config::DetectConfig;
 pub use detector::{Detector, Growing, Subject, Suspicion};
 pub use finding::{Evidence, Finding, Kind, Pattern};

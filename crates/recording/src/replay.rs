@@ -4,13 +4,11 @@
 use crate::error::RecordingError;
 use crate::header::Header;
 use crate::reader::{End, Reader};
-use memguard_detect::{Finding, Kind, Verdicts};
+use memguard_detect::{Finding, Kind, SHOWN, Verdicts};
 use memguard_model::SiteId;
 use std::collections::BTreeMap;
 use std::io::Read;
 
-/// Confidence from which a finding is shown.
-const SHOWN: f64 = 0.5;
 /// Confidences at which a shown finding is spoken of otherwise.
 const STEPS: [f64; 3] = [SHOWN, 0.7, 0.9];
 

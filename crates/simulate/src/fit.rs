@@ -6,8 +6,7 @@
 //! scaled by one factor.
 
 use crate::judge::{Judged, Label, RunResult};
-use crate::outcome::SHOWN;
-use memguard_detect::Basis;
+use memguard_detect::{Basis, SHOWN};
 use std::fmt::Write;
 
 /// Cases that the score itself counts for.

@@ -4,11 +4,11 @@
 use crate::draws::FOREVER;
 use crate::life::Life;
 use crate::naive::{self, Said};
-use crate::outcome::{SHOWN, SiteSeen};
+use crate::outcome::SiteSeen;
 use crate::program::{Drawn, Program};
 use crate::scenario::{Run, Truth};
 use crate::watch::watch;
-use memguard_detect::{Kind, Score};
+use memguard_detect::{Kind, SHOWN, Score};
 use memguard_model::Origin;
 use memguard_sampling::Rng;
 use serde::Serialize;

@@ -1,12 +1,9 @@
 //! Simulate, outcomes: what looking at a program from begin to end yielded.
 //! In: the findings of each look. Out: highest, last and first, over all and by place.
 
-use memguard_detect::{Finding, Kind, Score};
+use memguard_detect::{Finding, Kind, SHOWN, Score};
 use memguard_model::SiteId;
 use std::collections::BTreeMap;
-
-/// Confidence from which a finding is shown.
-pub const SHOWN: f64 = 0.5;
 
 /// What was said of one place.
 #[derive(Debug, Clone, Default)]

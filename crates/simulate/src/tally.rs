@@ -4,8 +4,8 @@
 use crate::calibration::{Calibration, Proportion};
 use crate::judge::{Judged, Label, RunResult};
 use crate::naive::Rule;
-use crate::outcome::SHOWN;
 use crate::scenario::{Run, Split};
+use memguard_detect::SHOWN;
 use serde::Serialize;
 
 /// Shares of one rule on one scenario.
