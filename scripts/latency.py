@@ -21,10 +21,11 @@ import subprocess
 import sys
 import tempfile
 
-from scaling import MODES, describe_machine, replace_between
+from scaling import MODES, describe_machine, replace_between, stored
 from soak import ROOT, SERVICES, SoakError, need, wait_for_port
 
 DOCS = ROOT / "docs" / "latency.md"
+SCHEMA = "memguard.latency/1"
 COLUMNS = ("first", "p50", "p99", "p99.9", "p99.99", "max")
 REQUEST_COLUMNS = ("p50", "p99", "p99.9", "max")
 # Some three tenths of what they manage on two cores that they share with the client.
@@ -34,7 +35,7 @@ REQUESTS_S = 5
 
 
 def measure(options: argparse.Namespace) -> dict:
-    result: dict = {"schema": "memguard.latency/1", "created_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    result: dict = {"schema": SCHEMA, "created_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
                     "machine": describe_machine(), "rounds": []}
     with tempfile.TemporaryDirectory(prefix="memguard-latency-") as folder:
         program = pathlib.Path(folder) / "pauses"
@@ -133,7 +134,7 @@ def main() -> int:
     parser.add_argument("--docs", type=pathlib.Path, metavar="FILE", help="render the document from this file and measure nothing")
     options = parser.parse_args()
     if options.docs:
-        replace_between(DOCS, "latency", table(json.loads(options.docs.read_text())))
+        replace_between(DOCS, "latency", table(stored(options.docs, SCHEMA)))
         return 0
     options.memguard = options.memguard.resolve()
     if not options.memguard.exists():

@@ -35,6 +35,7 @@ import processes
 from soak import ROOT, SoakError, need
 
 DOCS = ROOT / "docs" / "scaling.md"
+SCHEMA = "memguard.scaling/1"
 PLOT = ROOT / "docs" / "scaling.svg"
 MODES = {"plain": [], "guard": ["run", "--quiet"], "audit": ["run", "--quiet", "--aggressive"]}
 RUN_S_MAX = 180
@@ -339,7 +340,7 @@ def describe_machine() -> dict:
 
 def measure(options: argparse.Namespace) -> dict:
     result: dict = {
-        "schema": "memguard.scaling/1", "created_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "schema": SCHEMA, "created_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "machine": describe_machine(), "axes": {}, "limits": [],
     }
 
@@ -464,6 +465,17 @@ def limits_table(limits: list[dict]) -> list[str]:
     return [*lines, ""]
 
 
+def stored(path: pathlib.Path, schema: str) -> dict:
+    """A result that was written before."""
+    try:
+        result = json.loads(path.read_text())
+        if result["schema"] == schema:
+            return result
+        raise ValueError(f"it is {result['schema']}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SoakError(f"{path} is not a result of this script ({error}); give one that it has written") from None
+
+
 def replace_between(document: pathlib.Path, name: str, lines: list[str]) -> None:
     """Puts lines between the markers of this name."""
     text = document.read_text()
@@ -565,10 +577,7 @@ def main() -> int:
     parser.add_argument("--docs", type=pathlib.Path, metavar="FILE", help="render the documents from this file and measure nothing")
     options = parser.parse_args()
     if options.docs:
-        try:
-            render(json.loads(options.docs.read_text()))
-        except (OSError, ValueError, KeyError) as error:
-            raise SoakError(f"{options.docs} is not a result of this script ({error}); give one that it has written") from None
+        render(stored(options.docs, SCHEMA))
         return 0
     options.memguard = options.memguard.resolve()
     if not options.memguard.exists():
