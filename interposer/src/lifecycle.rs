@@ -145,7 +145,6 @@ extern "C" fn start() {
         return;
     }
     BEGAN_NS.store(clock::coarse_ns(), Ordering::Relaxed);
-    crate::task::learn();
     writers::learn();
     let given = given_to_us();
     if !matches!(given, session::Given::Unusable) {
@@ -228,16 +227,21 @@ pub fn attached_when_grown() -> Option<&'static Attached> {
     }
 }
 
+/// Whether this process has still to ask for a session.
+pub fn has_to_ask() -> bool {
+    JOINS.load(Ordering::Acquire)
+}
+
 /// The session is about to be out of reach: becomes watched now or never.
 pub fn attach_while_allowed() {
-    if matches!(standing(), Standing::Attachable) && !JOINS.load(Ordering::Acquire) {
+    if matches!(standing(), Standing::Attachable) && !has_to_ask() {
         attach();
     }
 }
 
 /// Whether the session is known, if need be after a step towards one.
 fn has_session(step: fn() -> Step) -> bool {
-    !JOINS.load(Ordering::Acquire) || joined(step)
+    !has_to_ask() || joined(step)
 }
 
 /// Takes a step towards a session; whether one is known now. One thread at a time; the others go on unwatched.

@@ -16,7 +16,7 @@ use memguard_segment::{Class, HeaderWord, Loss, Record};
 
 /// A countdown so large that a thread does not come back here; for processes that go unwatched.
 const NEVER: u64 = 1 << 62;
-/// How far a thread that came before the start-up runs until it looks again.
+/// How far a thread that came before the start-up, or waits for a session, runs until it looks again.
 const SOON_BYTES: u64 = 64 << 10;
 /// A thread looks whether the interval has changed after so many bytes, or after this part of its interval if that is
 /// more. Otherwise one that has drawn a gap of gigabytes while it was busy would not be heard of again once it is calm.
@@ -56,9 +56,15 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
             return;
         }
     }
-    // Only now, with a sample due: a process that allocates little never pays for a segment.
+    // Only now, with a sample due: a process that allocates little never pays for a segment. One that is too young goes on
+    // with a new gap, which has no memory of what came before; one that waits for a session asks again soon.
     let Some(attached) = attached.or_else(lifecycle::attached_when_grown) else {
-        return thread.countdown = SOON_BYTES;
+        if lifecycle::has_to_ask() {
+            thread.countdown = SOON_BYTES;
+        } else {
+            draw(thread, interval_bytes);
+        }
+        return;
     };
     if thread.busy_sp != 0 && sp <= thread.busy_sp && thread.reentries < REENTRIES_MAX {
         // A signal handler that interrupted our slow path, which lies above us on the stack and will set the

@@ -42,7 +42,8 @@ struct Entry {
     sp: u64,
     /// Of [`now`], with the class: what was kept before is of another life.
     life: u64,
-    answer: Answer,
+    /// None if nothing is kept. All zeros then, so that the table takes no room in the library's file.
+    answer: Option<Answer>,
     frames: usize,
     /// Return addresses, and how far above `sp` they lie.
     addresses: [u64; FRAMES_MAX],
@@ -64,7 +65,7 @@ static CACHE: [Slot; ENTRIES] = [const {
             ip: 0,
             sp: 0,
             life: 0,
-            answer: Answer { stack: 0, end: StackEnd::Complete },
+            answer: None,
             frames: 0,
             addresses: [0; FRAMES_MAX],
             offsets: [0; FRAMES_MAX],
@@ -118,12 +119,13 @@ pub fn look_up(question: &Question) -> Option<Answer> {
         return None;
     }
     with(question, |entry| {
-        if (entry.ip, entry.sp, entry.life) != (ip, sp, now(question.class)) || entry.frames == 0 {
+        let answer = entry.answer?;
+        if (entry.ip, entry.sp, entry.life) != (ip, sp, now(question.class)) {
             return None;
         }
         let mut kept = entry.addresses.iter().zip(&entry.offsets).take(entry.frames.wrapping_sub(1));
         kept.all(|(address, offset)| word(sp, *offset, question.stack_end) == Some(*address))
-            .then_some(entry.answer)
+            .then_some(answer)
     })
 }
 
@@ -134,7 +136,7 @@ pub fn keep(question: &Question, frames: &[u64], slots: &[u64], answer: Answer) 
         return;
     }
     with(question, |entry| {
-        entry.frames = 0;
+        entry.answer = None;
         // The first frame is the register's.
         let read = frames.iter().zip(slots).skip(1);
         for ((address, slot), (kept, offset)) in read.zip(entry.addresses.iter_mut().zip(&mut entry.offsets))
@@ -147,7 +149,7 @@ pub fn keep(question: &Question, frames: &[u64], slots: &[u64], answer: Answer) 
             (*kept, *offset) = (*address, distance);
         }
         (entry.ip, entry.sp, entry.life) = (ip, sp, now(question.class));
-        entry.answer = answer;
+        entry.answer = Some(answer);
         entry.frames = frames.len();
         Some(())
     });

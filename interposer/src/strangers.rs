@@ -5,12 +5,13 @@
 //! runtimes end the program when their interceptors are not first. Tools of Valgrind's that leave the allocator as it is
 //! (callgrind, cachegrind) are no strangers.
 
-use crate::real;
+use crate::real::bound::bound;
 use core::ffi::CStr;
 
-/// Functions that a sanitizer's runtime starts with, and one of heaptrack's.
-const SYMBOLS: [&CStr; 6] =
-    [c"__asan_init", c"__tsan_init", c"__msan_init", c"__hwasan_init", c"__lsan_init", c"heaptrack_init"];
+macro_rules! is_any_defined {
+    ($($name:literal)*) => { $(!bound!($name).is_null())||* };
+}
+
 /// What file names of preloaded libraries that profile the heap begin with.
 const LIBRARIES: [&[u8]; 6] =
     [b"vgpreload_", b"libheaptrack", b"libbytehound", b"libmemray", b"_memray", b"libmemusage"];
@@ -28,7 +29,8 @@ pub fn are_here() -> bool {
             return true;
         }
     }
-    SYMBOLS.iter().any(|name| !real::optional(name).is_null())
+    // What a sanitizer's runtime starts with, and one of heaptrack's.
+    is_any_defined!("__asan_init" "__tsan_init" "__msan_init" "__hwasan_init" "__lsan_init" "heaptrack_init")
 }
 
 fn names_one(preloads: &[u8]) -> bool {

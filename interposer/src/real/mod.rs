@@ -5,6 +5,7 @@
 //! the real allocator. The page filter knows the arena's pages, so `free` and `realloc` find out without a cost to
 //! anyone else.
 
+pub mod bound;
 pub mod resources;
 
 use crate::filter;
@@ -13,7 +14,8 @@ use core::ffi::{CStr, c_int, c_void};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 /// Declares, for every hooked function: the pointer to the next definition, its initial value (a function that
-/// resolves everything first), and the name to look for.
+/// resolves everything first), and the name to look for. What many C libraries lack comes first: the loader's error message
+/// about it is then allocated in the arena, and not the first block of the program's heap.
 macro_rules! next_functions {
     ($($(#[$doc:meta])* $cell:ident, $name:literal, $boot:path, fn($($arg:ty),*) $(-> $ret:ty)?;)*) => {
         $($(#[$doc])* pub static $cell: Next<unsafe extern "C" fn($($arg),*) $(-> $ret)?> =
@@ -54,6 +56,12 @@ impl<F: Copy> Next<F> {
 }
 
 next_functions! {
+    /// `cfree`, which glibc dropped in 2.26; there it is `free`.
+    CFREE, c"cfree", boot::free, fn(*mut c_void);
+    /// `free_sized` of C23; where there is none, `free`.
+    FREE_SIZED, c"free_sized", boot::free_sized, fn(*mut c_void, usize);
+    /// `free_aligned_sized` of C23; where there is none, `free`.
+    FREE_ALIGNED_SIZED, c"free_aligned_sized", boot::free_aligned_sized, fn(*mut c_void, usize, usize);
     /// `malloc`.
     MALLOC, c"malloc", boot::malloc, fn(usize) -> *mut c_void;
     /// `calloc`.
@@ -64,12 +72,6 @@ next_functions! {
     REALLOCARRAY, c"reallocarray", boot::reallocarray, fn(*mut c_void, usize, usize) -> *mut c_void;
     /// `free`.
     FREE, c"free", boot::free, fn(*mut c_void);
-    /// `cfree`, which glibc dropped in 2.26; there it is `free`.
-    CFREE, c"cfree", boot::free, fn(*mut c_void);
-    /// `free_sized` of C23; where there is none, `free`.
-    FREE_SIZED, c"free_sized", boot::free_sized, fn(*mut c_void, usize);
-    /// `free_aligned_sized` of C23; where there is none, `free`.
-    FREE_ALIGNED_SIZED, c"free_aligned_sized", boot::free_aligned_sized, fn(*mut c_void, usize, usize);
     /// `posix_memalign`.
     POSIX_MEMALIGN, c"posix_memalign", boot::posix_memalign, fn(*mut *mut c_void, usize, usize) -> c_int;
     /// `aligned_alloc`.
@@ -104,9 +106,7 @@ pub fn resolve() -> bool {
             resources::resolve_all();
             resolve_all();
             note_operators();
-            // A name that is missing leaves an error message behind, which the program would find.
-            // SAFETY: takes nothing; the message it returns is not used.
-            unsafe { libc::dlerror() };
+            forget_failures();
             PROGRESS.store(RESOLVED, Ordering::Release);
             true
         }
@@ -119,8 +119,11 @@ static OPERATORS_UNSEEN: AtomicBool = AtomicBool::new(false);
 
 /// An operator of the library that `malloc` comes from passes unseen; of `libmemguard_operators.so`, which stands before it, not.
 fn note_operators() {
-    // SAFETY: a NUL-terminated name.
-    let operator = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_Znwm".as_ptr()) };
+    let operator = bound::bound!("_Znwm");
+    // The usual case, and asking for a home reads a library's whole symbol table.
+    if operator.is_null() {
+        return;
+    }
     let (theirs, allocator) = (home(operator), home(next(c"malloc").cast()));
     OPERATORS_UNSEEN.store(!theirs.is_null() && theirs == allocator, Ordering::Relaxed);
 }
@@ -138,15 +141,20 @@ pub fn operators_pass_unseen() -> bool {
     OPERATORS_UNSEEN.load(Ordering::Relaxed)
 }
 
-/// A loader function that newer C libraries have; null elsewhere.
+/// A symbol that newer C libraries have; null elsewhere.
 pub fn optional(name: &CStr) -> *mut () {
     // SAFETY: a NUL-terminated name.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     if found.is_null() {
-        // SAFETY: as in `resolve`.
-        unsafe { libc::dlerror() };
+        forget_failures();
     }
     found.cast()
+}
+
+/// A name that is missing leaves an error message behind, which the program would find. A search that succeeds takes it away,
+/// and unlike `dlerror` does not put it into words first.
+fn forget_failures() {
+    next(c"free");
 }
 
 /// Marks the arena's pages in the page filter again, after it was cleared.
