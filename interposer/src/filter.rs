@@ -3,9 +3,10 @@
 //!
 //! One byte per hashed page: the number of sampled objects (or bootstrap blocks) that start in such a page, held at
 //! its maximum once it gets there. Zero means surely none, and the free goes straight on. Sixty-four neighbouring
-//! pages share a cache line, so the table stays in the innermost cache.
+//! pages share a cache line, so the part in use stays in the innermost cache. The hash is the low 32 bits of the address, which
+//! cost the hooks nothing: only pages that are a multiple of 4 GiB apart share a byte.
 
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use memguard_annex::PAGES;
 use memguard_segment::Writers;
 
@@ -18,13 +19,32 @@ pub struct Filter([AtomicU8; PAGES]);
 /// The one filter of the process.
 pub static FILTER: Filter = Filter([const { AtomicU8::new(0) }; PAGES]);
 
+/// The table is cleared in parts of so many bytes, a page each.
+const PART_BYTES: usize = 4096;
+/// Which parts were ever written to. The others are not even looked at, so they take no memory.
+static TOUCHED: [AtomicBool; PAGES / PART_BYTES] = [const { AtomicBool::new(false) }; PAGES / PART_BYTES];
+
 /// Its bytes, for the libraries beside this one.
 pub const fn bytes() -> &'static [AtomicU8; PAGES] {
     &FILTER.0
 }
 
+fn index(address: u64) -> usize {
+    (address >> 12) as usize & (PAGES - 1)
+}
+
 fn cell(address: u64) -> Option<&'static AtomicU8> {
-    FILTER.0.get((address >> 12) as usize & (PAGES - 1))
+    FILTER.0.get(index(address))
+}
+
+/// The same, to be written to.
+fn cell_to_write(address: u64) -> Option<&'static AtomicU8> {
+    let touched = TOUCHED.get(index(address) / PART_BYTES)?;
+    // Written once only: others read the line all the time.
+    if !touched.load(Ordering::Relaxed) {
+        touched.store(true, Ordering::Relaxed);
+    }
+    cell(address)
 }
 
 /// Whether an object at this address may be sampled.
@@ -35,7 +55,7 @@ pub fn may_hold(address: u64) -> bool {
 
 /// An object at this address is sampled from now on. Before the program gets the pointer.
 pub fn add(address: u64, writers: Writers) {
-    if let Some(cell) = cell(address) {
+    if let Some(cell) = cell_to_write(address) {
         change(cell, writers, |n| (n != STICKY).then(|| n + 1));
     }
 }
@@ -79,7 +99,7 @@ fn exchange(cell: &AtomicU8, from: u8, to: u8, writers: Writers) -> Result<u8, u
 pub fn mark(start: u64, bytes: u64) {
     let mut page = start & !4095;
     while page < start.wrapping_add(bytes) {
-        if let Some(cell) = cell(page) {
+        if let Some(cell) = cell_to_write(page) {
             cell.store(STICKY, Ordering::Relaxed);
         }
         page = page.wrapping_add(4096);
@@ -88,10 +108,11 @@ pub fn mark(start: u64, bytes: u64) {
 
 /// Forgets all objects (a fork child tracks none of its parent's).
 pub fn clear() {
-    for cell in &FILTER.0 {
-        // Reading first keeps pages that were never written shared with the parent.
-        if cell.load(Ordering::Relaxed) != 0 {
-            cell.store(0, Ordering::Relaxed);
+    for (touched, part) in TOUCHED.iter().zip(FILTER.0.chunks(PART_BYTES)) {
+        if touched.swap(false, Ordering::Relaxed) {
+            for cell in part {
+                cell.store(0, Ordering::Relaxed);
+            }
         }
     }
 }

@@ -9,6 +9,9 @@ use memguard_segment::{AtomicU64, Words};
 /// Maps an open file shared, for reading and writing.
 pub fn words(file: &File, bytes: usize) -> Option<Words<'static>> {
     let address = sys::map(bytes, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file.fd(), 0)?;
+    // The tables are used all over. Without this a page that is touched brings its neighbours along, which the kernel has to
+    // fill with zeros first.
+    sys::advise(address, bytes, libc::MADV_RANDOM);
     // SAFETY: a fresh page-aligned mapping of that many bytes that is never unmapped; atomics allow that the
     // collector writes to it at the same time.
     Some(unsafe { core::slice::from_raw_parts(address.cast::<AtomicU64>(), bytes / 8) })

@@ -1,7 +1,7 @@
 //! Collect, files: maps a session's files as shared atomic words, and makes them.
 
 use memguard_segment::Words;
-use memmap2::{MmapMut, MmapOptions};
+use memmap2::{Advice, MmapMut, MmapOptions};
 use nix::fcntl::posix_fallocate;
 use nix::sys::resource::{Resource, getrlimit};
 use std::fs::{File, OpenOptions};
@@ -52,6 +52,8 @@ impl SharedFile {
         // SAFETY: the mapping is used as atomic words only (`words`), for which concurrent writers are allowed. A
         // process that truncates the file under us could end us with SIGBUS; the directory is ours alone (0700).
         let map = unsafe { MmapOptions::new().map_mut(file)? };
+        // No page's neighbours are read along: the tables are used all over. An advice; nothing is lost where it is refused.
+        let _ = map.advise(Advice::Random);
         Ok(Self { map })
     }
 

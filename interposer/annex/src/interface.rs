@@ -5,9 +5,9 @@ use core::ffi::c_void;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 /// Of the table below. Both sides are built together; a library left over from another version goes without.
-pub const VERSION: u64 = 1;
-/// Bytes of the page filter; the hooks shift an address by 12 and keep 16 bits.
-pub const PAGES: usize = 1 << 16;
+pub const VERSION: u64 = 2;
+/// Bytes of the page filter; the hooks keep an address's low 32 bits, and shift them by 12.
+pub const PAGES: usize = 1 << 20;
 
 /// The table.
 #[repr(C)]

@@ -125,9 +125,8 @@ macro_rules! freeing {
             unsafe extern "C" fn counting() {
                 core::arch::naked_asm!(
                     ".cfi_startproc",
-                    "mov rax, rdi",
-                    "shr rax, 12",
-                    "movzx eax, ax",
+                    "mov eax, edi",
+                    "shr eax, 12",
                     "mov rcx, qword ptr [rip + {filter}]",
                     "cmp byte ptr [rcx + rax], 0",
                     "jne 2f",
@@ -169,9 +168,8 @@ macro_rules! resizing {
             #[unsafe(naked)]
             unsafe extern "C" fn counting() {
                 core::arch::naked_asm!(
-                    "mov rax, rdi",
-                    "shr rax, 12",
-                    "movzx eax, ax",
+                    "mov eax, edi",
+                    "shr eax, 12",
                     "mov r10, qword ptr [rip + {filter}]",
                     "mov r11, qword ptr [rip + {offset}]",
                     "sub qword ptr fs:[r11], rsi",

@@ -85,9 +85,8 @@ pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
 pub unsafe extern "C" fn realloc(block: *mut c_void, bytes: usize) -> *mut c_void {
     naked_asm!(
         "mov rdx, qword ptr [rip + memguard_thread@GOTTPOFF]",
-        "mov rax, rdi",
-        "shr rax, 12",
-        "movzx eax, ax",
+        "mov eax, edi",
+        "shr eax, 12",
         "lea rcx, [rip + {filter}]",
         "sub qword ptr fs:[rdx], rsi",
         "jbe 2f",
@@ -121,9 +120,8 @@ pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, bytes: u
         "jo 3f",
         "mov rsi, rax",
         "mov rdx, qword ptr [rip + memguard_thread@GOTTPOFF]",
-        "mov rax, rdi",
-        "shr rax, 12",
-        "movzx eax, ax",
+        "mov eax, edi",
+        "shr eax, 12",
         "lea rcx, [rip + {filter}]",
         "sub qword ptr fs:[rdx], rsi",
         "jbe 2f",
@@ -155,9 +153,8 @@ macro_rules! freeing {
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $name($($arg: $ty),*) {
             naked_asm!(
-                "mov rax, rdi",
-                "shr rax, 12",
-                "movzx eax, ax",
+                "mov eax, edi",
+                "shr eax, 12",
                 "lea rcx, [rip + {filter}]",
                 "cmp byte ptr [rcx + rax], 0",
                 "jne 2f",
