@@ -1,8 +1,9 @@
 //! Launcher, watch: keeps the cost of sampling within its budget. In: CPU time of the process and of our hooks in it, look
 //! by look. Out: the mean number of bytes between samples.
 //!
-//! When hooks took more than their share of the last seconds' CPU time the interval doubles; when they took so little
-//! that half the interval would still be in order, it halves, down to where it began. Every sample stores the
+//! When hooks took more than their share of the last seconds' CPU time the interval grows by the power of two that
+//! brings them back to it, as the cost falls as the interval grows; when they took so little that half the interval would
+//! still be in order, it halves, down to where it began. Every sample stores the
 //! probability with which it was taken, so estimates stay unbiased across changes.
 //!
 //! Where hooks take next to nothing of a processor they are let be, however little the program itself does.
@@ -79,7 +80,9 @@ impl Governor {
         let wall_ns = last.at_ns.saturating_sub(first.at_ns).max(1) as f64;
         let of_processor = last.hooks.heap_ns.saturating_sub(first.hooks.heap_ns) as f64 / wall_ns;
         if is_busy && heap > left && of_processor > HARMLESS {
-            interval_bytes.saturating_mul(2).min(INTERVAL_BYTES_MAX.max(self.base_bytes))
+            let too_much = (heap / left).min(of_processor / HARMLESS);
+            let times = too_much.log2().ceil().max(1.0).exp2();
+            interval_bytes.saturating_mul(times as u64).min(INTERVAL_BYTES_MAX.max(self.base_bytes))
         } else if (is_busy || is_calm) && (heap < ROOM * left || of_processor < ROOM * HARMLESS) {
             (interval_bytes / 2).max(self.base_bytes)
         } else {
@@ -122,10 +125,11 @@ mod tests {
         }
     }
 
-    /// Goal: within budget after a while, and back at the base when the load is over. Method: virtual time.
+    /// Goal: within budget at once, and back at the base when the load is over. Method: virtual time.
     #[test]
-    fn doubles_until_within_budget_and_comes_back() {
+    fn grows_until_within_budget_and_comes_back() {
         let mut process = Process::new();
+        assert_eq!(process.run(2, 1.0, 0.10, 0.0), 16 * 1024);
         assert_eq!(
             process.run(60, 1.0, 0.10, 0.0),
             16 * 1024,
