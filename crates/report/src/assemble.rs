@@ -303,6 +303,7 @@ fn overhead(source: &OverheadInput) -> Overhead {
         sample_bytes_peak: source.sample_bytes_peak,
         sample_bytes_base: source.sample_bytes_base,
         resource_hook_cpu_percent: source.resource_hook_cpu_percent.map(|percent| rounded(percent, 3)),
+        passing_cpu_percent: source.passing_cpu_percent.map(|percent| rounded(percent, 3)),
         budget_percent: source.budget_percent.map(|percent| rounded(percent, 3)),
     }
 }

@@ -210,6 +210,9 @@ pub struct Overhead {
     /// Of the time in hooks, that of hooks of resources, in percent of the programs' own CPU time.
     #[serde(default)]
     pub resource_hook_cpu_percent: Option<f64>,
+    /// Of the time in hooks, that of calls that were only passed on, in percent likewise: estimated from their number.
+    #[serde(default)]
+    pub passing_cpu_percent: Option<f64>,
     /// Share of CPU time above which sampling is thinned, in percent.
     #[serde(default)]
     pub budget_percent: Option<f64>,

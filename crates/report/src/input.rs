@@ -139,6 +139,8 @@ pub struct OverheadInput {
     pub sample_bytes_base: u64,
     /// Of the time in hooks, that of hooks of resources, in percent of the programs' own CPU time.
     pub resource_hook_cpu_percent: Option<f64>,
+    /// Of the time in hooks, that of calls that were only passed on, estimated from their number.
+    pub passing_cpu_percent: Option<f64>,
     /// Share of CPU time for which sampling is thinned, in percent; `None`: it never is.
     pub budget_percent: Option<f64>,
 }

@@ -189,6 +189,7 @@ fn service() -> ReportInput {
             sample_bytes_peak: 524_288,
             sample_bytes_base: 524_288,
             resource_hook_cpu_percent: Some(0.02),
+            passing_cpu_percent: Some(0.11),
             budget_percent: Some(1.0),
         },
         findings: vec![

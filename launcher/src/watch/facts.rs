@@ -63,13 +63,14 @@ impl Watch {
         };
         let own = Stat::of_self();
         OverheadInput {
-            hook_cpu_percent: percent(sum(|costs| costs.hook_ns)),
+            hook_cpu_percent: percent(sum(|costs| costs.hook_ns + costs.passing_ns)),
             collector_cpu_percent: own.and_then(|own| percent(own.cpu_ns)),
             memory_bytes: own.map(|own| own.rss_bytes + segments_bytes),
             sample_bytes: self.sample_bytes_last(),
             sample_bytes_peak: sample_bytes_peak.max(self.sample_bytes).max(1),
             sample_bytes_base: self.sample_bytes.max(1),
             resource_hook_cpu_percent: percent(sum(|costs| costs.resource_hook_ns)),
+            passing_cpu_percent: percent(sum(|costs| costs.passing_ns)),
             budget_percent: self.overhead_budget.map(|share| 100.0 * share),
         }
     }
