@@ -4,7 +4,7 @@
 Every round runs a workload once under each variant, in a changing order; a ratio compares two runs of one round, and the
 tables show the median over the rounds with a bootstrap 95 % confidence interval. What a variant costs when the program
 does nothing (its start and its end) is measured by itself and taken off. Beside it stands the ratio of executed
-instructions (Valgrind's callgrind) on a shorter version of the workload: it repeats exactly on noisy machines.
+instructions (Valgrind's callgrind) between two short sizes of the workload: it repeats exactly on noisy machines.
 
 Raw data go to benches/results/DATE-LABEL.json after each workload; a run that was interrupted goes on with --resume FILE.
 A whole run (no --only, no --quick), or --docs FILE, makes the tables and the chart of docs/performance.md.
@@ -29,7 +29,7 @@ from benchmark import chart, judge, machine, row, table, variant
 from benchmark.place import ROOT, BenchError, prepare, system_python
 from benchmark.workload import WORKLOADS
 
-SCHEMA = "memguard.bench/2"
+SCHEMA = "memguard.bench/3"
 DOCS = ROOT / "docs" / "performance.md"
 
 

@@ -57,11 +57,13 @@ def of_row(row: dict, workload: Workload, start: dict, what: str = "cpu_s") -> d
 
 
 def instructions(row: dict, workload: Workload, start: dict, name: str, over: str) -> float | None:
-    """A server's start is common to both; of the rest what a program that does nothing executes is taken off."""
+    """Of what a longer run executes more than a shorter one; where there is but one, of what it executes more than a program
+    that does nothing."""
     counts, none = row["instructions"], start.get("instructions", {})
     if name not in counts or over not in counts:
         return None
-    return (counts[name] - none.get(name, 0)) / max(counts[over] - none.get(over, 0), 1)
+    above, below = (counts[v][-1] - (counts[v][0] if len(counts[v]) > 1 else none.get(v, 0)) for v in (name, over))
+    return above / max(below, 1)
 
 
 def verdict(time: tuple[float, float, float] | None, counted: float | None, target: float, count_target: float) -> str:
@@ -112,10 +114,10 @@ def agreement(row: dict) -> dict | None:
     """What reports state about themselves, and what was measured over the same life, per cent."""
     group = group_of(row, "guard")
     said = [r["guard"]["stated"] for r in group["rounds"] if r["guard"].get("stated")] if group else []
-    if not said or "whole_cpu_s" not in group["rounds"][0]["guard"]:
+    if not said:
         return None
     stated = statistics.median(s["hook_percent"] + s["collector_percent"] for s in said)
-    measured = [100 * (x - 1) for x in ratio(group, "guard", "whole_cpu_s", None)]
+    measured = [100 * (x - 1) for x in ratio(group, "guard", "whole_cpu_s" if "whole_cpu_s" in group["rounds"][0]["guard"] else "cpu_s", None)]
     apart = abs(stated - measured[0])
     inside = measured[1] - 0.5 <= stated <= measured[2] + 0.5
     hooks, collector = (statistics.median(s[k] for s in said) for k in ("hook_percent", "collector_percent"))

@@ -31,7 +31,8 @@ def measure(place: Place, workload: Workload, variants: list[Variant], pairs: in
 
     if not options.no_instructions and workload.short_size:
         for variant in (v for v in variants if v.name in COUNTED):
-            row["instructions"][variant.name] = (service.count if workload.service else run.count)(place, workload, variant)
+            counted = service.count if workload.service else run.count
+            row["instructions"][variant.name] = [counted(place, workload, variant, n) for n in sizes_to_count(workload)]
     if options.no_time:
         return row
 
@@ -73,6 +74,11 @@ def measure(place: Place, workload: Workload, variants: list[Variant], pairs: in
     return row
 
 
+def sizes_to_count(workload: Workload) -> list[int]:
+    """Few and many repetitions: the difference is free of start and end. One size where there is no other."""
+    return [workload.short_size] if workload.fixed_size else [max(workload.short_size // 4, 1), workload.short_size]
+
+
 def rounds_of(place: Place, workload: Workload, members: list[Variant], size: int, most: int, budget_s: float, once) -> list[dict]:
     order = random.Random(SEED)
     rounds: list[dict] = []
@@ -94,7 +100,7 @@ def start_and_end(place: Place, variants: list[Variant], pairs: int, options) ->
         result["rounds"] = rounds_of(place, NOTHING, usable, 1, pairs, 60, run.once)
     if not options.no_instructions:
         for variant in (v for v in usable if v.name in COUNTED):
-            result["instructions"][variant.name] = run.count(place, NOTHING, variant)
+            result["instructions"][variant.name] = run.count(place, NOTHING, variant, NOTHING.size)
     return result
 
 

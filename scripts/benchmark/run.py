@@ -32,8 +32,9 @@ def once(place: Place, workload: Workload, variant: Variant, size: int) -> dict:
         raise BenchError(f"{workload.name} under {variant.name} ended with {status}: {last_line(said)}")
     if left:
         raise BenchError(f"{workload.name} under {variant.name} left a process behind that does not end")
+    says = stated(place) if variant.watched else None
     tidy(place)
-    return {"wall_s": wall / 1e9, "cpu_s": (cpu + left_cpu) / 1e6}
+    return {"wall_s": wall / 1e9, "cpu_s": (cpu + left_cpu) / 1e6, "stated": says}
 
 
 def memory(place: Place, workload: Workload, variant: Variant, size: int) -> dict:
@@ -62,10 +63,10 @@ def callgrind() -> list[str]:
     return [valgrind, "--tool=callgrind", "--trace-children=yes", "--callgrind-out-file=/dev/null"]
 
 
-def count(place: Place, workload: Workload, variant: Variant) -> int:
+def count(place: Place, workload: Workload, variant: Variant, size: int) -> int:
     """Instructions of the whole process tree. Valgrind passes a preload on to the program it runs, so prefix and
     environment apply to Valgrind itself; with a launcher, the launcher is not counted, the watched program is."""
-    command = [*variant.prefix, *callgrind(), *place.fill(workload, workload.short_size)]
+    command = [*variant.prefix, *callgrind(), *place.fill(workload, size)]
     environment = {**variant.variables(workload, place), "MEMGUARD_DIR": str(sessions(place))}
     what = f"callgrind of {workload.name} under {variant.name}"
     said, status = run(command, environment, what, place.scratch)

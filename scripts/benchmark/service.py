@@ -258,10 +258,10 @@ class Readings:
         self.thread.join()
 
 
-def count(place: Place, workload: Workload, variant: Variant) -> int:
+def count(place: Place, workload: Workload, variant: Variant, size: int) -> int:
     """As run.count; timers of the server make it vary a little."""
     with serving(place, workload, variant, run.callgrind()) as (_, kind, life):
-        checked(kind.load(workload.short_size, True), f"the client of {workload.name}")
+        checked(kind.load(size, True), f"the client of {workload.name}")
     run.tidy(place)
     return run.collected(life["said"], f"callgrind of {workload.name} under {variant.name}")
 

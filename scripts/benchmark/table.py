@@ -107,7 +107,7 @@ def overhead(data: dict) -> str:
         if found:
             cells = [f"{found['hooks']:.2f}", f"{found['collector']:.2f}", f"{found['stated']:.2f}", spread(found["measured"], 2)]
             rows.append([workload.title, *cells, found["verdict"]])
-    return table(["service", "report: hooks, %", "collector, %", "together, %", "measured, % (95 %)", "within 0.5"], rows)
+    return table(["workload", "report: hooks, %", "collector, %", "together, %", "measured, % (95 %)", "within 0.5"], rows)
 
 
 def machine(data: dict) -> str:

@@ -48,18 +48,18 @@ WORKLOADS = (
     micro("realloc_growth", "realloc growth", 800_000, 20_000),
     Workload("containers", "C++ containers and strings", ("{bin}/containers", "{n}"), 100_000, 5_000, 1.05, audit=True),
     Workload("collections", "Rust collections", ("{bin}/collections", "{n}"), 300_000, 20_000, 1.05),
-    Workload("sqlite3", "sqlite3 in memory", ("{sqlite}", ":memory:", ".read {tmp}/memory-{n}.sql"), 60_000, 6_000, 1.01),
+    Workload("sqlite3", "sqlite3 in memory", ("{sqlite}", ":memory:", ".read {tmp}/memory-{n}.sql"), 60_000, 8_000, 1.01),
     Workload("cpython", "CPython json, pymalloc", JSON, 120, 10, 1.01, python=True),
     Workload("cpython_malloc", "CPython json, PYTHONMALLOC=malloc", JSON, 120, 10, 1.01, environment=MALLOC, python=True),
     Workload("cc1plus", "cc1plus", (*CC1PLUS, "{programs}/compiled.cpp"), 2, 1, 1.01, fixed_size=True),
-    Workload("redis_pipelined", "redis, jemalloc, pipeline 16", (), 1_200_000, 5_000, 1.01, service="redis", peers="no-allocator"),
+    Workload("redis_pipelined", "redis, jemalloc, pipeline 16", (), 1_200_000, 40_000, 1.01, service="redis", peers="no-allocator"),
     Workload("redis", "redis, jemalloc, no pipeline", (), 120_000, 0, 1.01, service="redis", peers="no-allocator"),
     Workload(
-        "redis_libc_pipelined", "redis, glibc malloc, pipeline 16", (), 1_200_000, 5_000, 1.01, service="redis", preload="libc_malloc.so"
+        "redis_libc_pipelined", "redis, glibc malloc, pipeline 16", (), 1_200_000, 40_000, 1.01, service="redis", preload="libc_malloc.so"
     ),
     Workload("redis_libc", "redis, glibc malloc, no pipeline", (), 120_000, 0, 1.01, service="redis", preload="libc_malloc.so"),
-    Workload("nginx_keepalive", "nginx, keep-alive", (), 60_000, 2_000, 1.01, service="nginx"),
-    Workload("nginx_connections", "nginx, a connection per request", (), 20_000, 1_000, 1.01, service="nginx"),
+    Workload("nginx_keepalive", "nginx, keep-alive", (), 60_000, 8_000, 1.01, service="nginx"),
+    Workload("nginx_connections", "nginx, a connection per request", (), 20_000, 4_000, 1.01, service="nginx"),
     Workload("postgresql", "PostgreSQL, pgbench", (), 8_000, 0, 1.01, service="postgresql"),
     pair("open_close", "open+close", 200_000, 20_000),
     pair("socket_close", "socket+close", 80_000, 20_000),
