@@ -110,11 +110,12 @@ static TARGET_NOINLINE void plant_thread(void) {
     pthread_attr_destroy(&attributes);
 }
 
-/* In the first thread, while the others do what they do. */
+/* In the first thread, while the others do what they do. All of it in the end, however seldom the thread was let run. */
 static void plant(double seconds) {
     long blocks = 0, others = 0;
-    for (double now; (now = target_now()) < chaos_end;) {
-        double share = 1 - (chaos_end - now) / seconds;
+    for (double share = 0; share < 1;) {
+        share = 1 - (chaos_end - target_now()) / seconds;
+        share = share < 1 ? share : 1;
         for (; (double)blocks < share * PLANTED_BLOCKS; blocks++) {
             plant_heap();
         }
