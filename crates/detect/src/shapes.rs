@@ -19,8 +19,13 @@ use memguard_sampling::{Estimate, estimate_bytes};
 const AGES: [f64; 4] = [1.0, 0.85, 0.7, 0.55];
 /// By how much must have grown what is to have doubled.
 const DOUBLED: f64 = 1.4;
+/// By how much at most: what is many times larger than at half the time came at once, and not by and by. A capacity that doubles
+/// can be twice what it holds, on top of growth that itself grows.
+const SUDDEN: f64 = 10.0;
 /// Share of a site's live bytes that its largest object has if it is the container.
 const CONTAINER_SHARE: f64 = 0.6;
+/// So many objects more may live there at most: a large block among many others is one of many sizes.
+const CONTAINER_OTHERS_MAX: usize = 8;
 /// Share of the births of a site that must have ended if it is a queue.
 const QUEUE_ENDED_SHARE: f64 = 0.25;
 /// Of the objects younger than the oldest one, so many must live: a queue gives up the oldest first.
@@ -136,7 +141,7 @@ impl Curve<'_> {
     /// Whether it doubled from half of a time to that time, and before.
     fn doubles_until(&self, at_ns: u64) -> bool {
         let [now, half, quarter] = [1, 2, 4].map(|part| (self.of)(self.site, at_ns / part));
-        half > 0.0 && now >= DOUBLED * half && half >= DOUBLED * quarter
+        half > 0.0 && now >= DOUBLED * half && now <= SUDDEN * half && half >= DOUBLED * quarter
     }
 }
 
@@ -156,8 +161,11 @@ fn waiting_s_at(site: &Site, at_ns: u64) -> f64 {
     if per_s > 0.0 { held / per_s } else { 0.0 }
 }
 
-/// Whether one object makes up most of what is held, and there were smaller ones before it.
+/// Whether one object makes up most of what is held, nearly alone, and there were smaller ones before it.
 fn is_container(site: &Site) -> bool {
+    if site.live().len() > 1 + CONTAINER_OTHERS_MAX {
+        return false;
+    }
     let largest = site.live().iter().map(LiveSample::estimated_bytes).fold(0.0, f64::max);
     largest > CONTAINER_SHARE * site.held_bytes() && site.totals().deaths >= 3
 }

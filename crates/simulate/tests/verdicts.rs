@@ -1,8 +1,8 @@
 //! Simulate, rules of confidence that hold look by look: caps, withdrawal, what a finding carries.
 
-use memguard_detect::DetectConfig;
+use memguard_detect::{DetectConfig, Kind};
 use memguard_sampling::Rng;
-use memguard_simulate::{FOREVER, Outcome, Program};
+use memguard_simulate::{FOREVER, Outcome, Program, random_replacement};
 
 /// Growth of 2 MB/s between two times, of what the program still points at; with `freed_s`, all of it is freed then.
 fn leak(seed: u64, span_s: (f64, f64), freed_s: f64, end_s: f64, config: DetectConfig) -> Outcome {
@@ -68,4 +68,26 @@ fn a_finding_carries_its_facts() {
     assert!((finding.growth_bytes_per_hour / (3600.0 * 500.0 * 4096.0) - 1.0).abs() < 0.3);
     assert!(finding.first_seen_ns < finding.last_seen_ns && finding.last_seen_ns == 60_000_000_000);
     assert!(finding.evidence.len() >= 8 && finding.suggested_fix.contains("limit"));
+}
+
+/// Goal: a rare large block among small ones is not taken for something that grows. Method: short-lived processes that keep up
+/// to 64 blocks, most of some KiB, one in 200 of a megabyte or more, and then replace one at random with each new one.
+#[test]
+fn a_rare_large_block_is_no_growing_container() {
+    for seed in 0..400 {
+        let mut rng = Rng::from_seed(seed);
+        let mut program = Program::default();
+        let mut at_s = 0.0;
+        let (end_s, gap_s) = (2.0 + 4.0 * rng.next_unit(), 0.01 + 0.1 * rng.next_unit());
+        while at_s < end_s {
+            at_s += gap_s * rng.next_unit();
+            let size: f64 = if rng.next_unit() < 0.005 { 20.0 } else { 5.0 + 10.0 * rng.next_unit() };
+            program.add(1, at_s, FOREVER, (size.exp2() * (1.0 + rng.next_unit())) as u64);
+        }
+        random_replacement(&mut program.births, 64, &mut rng);
+        let config = DetectConfig::aggressive();
+        let outcome = program.watch(&mut rng, config.look_gap_s, end_s, config);
+        let shown = outcome.shown_s.get(&Kind::ContainerGrowing);
+        assert!(shown.is_none(), "seed {seed}: {:?}", outcome.worst);
+    }
 }
