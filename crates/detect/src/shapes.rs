@@ -19,13 +19,13 @@ use memguard_sampling::{Estimate, estimate_bytes};
 const AGES: [f64; 4] = [1.0, 0.85, 0.7, 0.55];
 /// By how much must have grown what is to have doubled.
 const DOUBLED: f64 = 1.4;
-/// By how much at most: what is many times larger than at half the time came at once, and not by and by. A capacity that doubles
-/// can be twice what it holds, on top of growth that itself grows.
-const SUDDEN: f64 = 10.0;
+/// By how much at most, of a container: what is many times larger than at half the time came at once, and not by and by. What
+/// grows in proportion to time has doubled, and a capacity that doubles may have been half as large as what it was to hold.
+const SUDDEN: f64 = 4.5;
+/// Share of the births of a site that must have ended if there is a container: what it was before.
+const CONTAINER_ENDED_SHARE: f64 = 0.7;
 /// Share of a site's live bytes that its largest object has if it is the container.
 const CONTAINER_SHARE: f64 = 0.6;
-/// So many objects more may live there at most: a large block among many others is one of many sizes.
-const CONTAINER_OTHERS_MAX: usize = 8;
 /// Share of the births of a site that must have ended if it is a queue.
 const QUEUE_ENDED_SHARE: f64 = 0.25;
 /// Of the objects younger than the oldest one, so many must live: a queue gives up the oldest first.
@@ -45,9 +45,9 @@ pub(crate) fn shape(
     now_ns: u64,
 ) -> Option<Suspicion> {
     let (kind, curve): (Kind, Curve<'_>) = if is_container(site) {
-        (Kind::ContainerGrowing, Curve { site, of: live_bytes_at })
+        (Kind::ContainerGrowing, Curve { site, of: live_bytes_at, at_most: SUDDEN })
     } else if is_queue(site, now_ns) {
-        (Kind::QueueBacklog, Curve { site, of: waiting_s_at })
+        (Kind::QueueBacklog, Curve { site, of: waiting_s_at, at_most: f64::INFINITY })
     } else {
         return None;
     };
@@ -135,13 +135,15 @@ fn suspicion(
 struct Curve<'a> {
     site: &'a Site,
     of: fn(&Site, u64) -> f64,
+    /// By how much it may have grown while the age doubled.
+    at_most: f64,
 }
 
 impl Curve<'_> {
     /// Whether it doubled from half of a time to that time, and before.
     fn doubles_until(&self, at_ns: u64) -> bool {
         let [now, half, quarter] = [1, 2, 4].map(|part| (self.of)(self.site, at_ns / part));
-        half > 0.0 && now >= DOUBLED * half && now <= SUDDEN * half && half >= DOUBLED * quarter
+        half > 0.0 && (DOUBLED * half..=self.at_most * half).contains(&now) && half >= DOUBLED * quarter
     }
 }
 
@@ -161,13 +163,13 @@ fn waiting_s_at(site: &Site, at_ns: u64) -> f64 {
     if per_s > 0.0 { held / per_s } else { 0.0 }
 }
 
-/// Whether one object makes up most of what is held, nearly alone, and there were smaller ones before it.
+/// Whether one object makes up most of what is held, and there were others before it.
 fn is_container(site: &Site) -> bool {
-    if site.live().len() > 1 + CONTAINER_OTHERS_MAX {
-        return false;
-    }
-    let largest = site.live().iter().map(LiveSample::estimated_bytes).fold(0.0, f64::max);
-    largest > CONTAINER_SHARE * site.held_bytes() && site.totals().deaths >= 3
+    let (largest, totals) =
+        (site.live().iter().map(LiveSample::estimated_bytes).fold(0.0, f64::max), site.totals());
+    largest > CONTAINER_SHARE * site.held_bytes()
+        && totals.deaths >= 3
+        && totals.died_count >= CONTAINER_ENDED_SHARE * totals.born_count
 }
 
 /// Whether objects end, the oldest first.
