@@ -141,6 +141,9 @@ pub fn own_segment(now_ns: u64) -> Result<Segment<'static>, Refusal> {
         [decimal(pid, &mut digits), b"-", decimal(now_ns, &mut more), control::SEGMENT_SUFFIX.as_bytes()];
     let mut path = [0; PATH_MAX];
     let path = session_path(&name, &mut path).ok_or(Refusal::CannotCreate)?;
+    if !with_control(|control| control.may_make(layout.bytes())).ok_or(Refusal::CannotCreate)? {
+        return Err(Refusal::Crowd);
+    }
     let words = mapping::fresh(path, layout.bytes())?;
     let segment = Segment::format(words, &layout).ok_or(Refusal::CannotMap)?;
     segment.claim();

@@ -3,6 +3,9 @@
 
 use core::ffi::{CStr, c_void};
 
+/// Of a file system, one part in so many is left free.
+const SPACE_LEFT_PART: u64 = 32;
+
 /// A system call with up to six arguments; the kernel's answer, negative errno on failure.
 #[cfg(target_arch = "x86_64")]
 pub fn call(number: libc::c_long, args: [usize; 6]) -> isize {
@@ -91,6 +94,19 @@ impl File {
     /// Whether the file size limit allows a file this long; beyond it a write ends the program with SIGXFSZ.
     pub fn size_is_allowed(bytes: usize) -> bool {
         limit(libc::RLIMIT_FSIZE as usize).is_none_or(|limit| limit >= bytes as u64)
+    }
+
+    /// Whether so many bytes may be taken of the file system: a part of it is left to those whom it belongs to.
+    pub fn leaves_space(&self, bytes: usize) -> bool {
+        // SAFETY: a plain structure for which zero is in order.
+        let mut found: libc::statfs = unsafe { core::mem::zeroed() };
+        if call(libc::SYS_fstatfs, [self.0 as usize, (&raw mut found) as usize, 0, 0, 0, 0]) != 0 {
+            return true;
+        }
+        let block_bytes = found.f_bsize as u64;
+        let left = found.f_bavail.saturating_mul(block_bytes).saturating_sub(bytes as u64);
+        // One that does not say how large it is says nothing.
+        found.f_blocks == 0 || left >= found.f_blocks.saturating_mul(block_bytes) / SPACE_LEFT_PART
     }
 
     /// Makes the file `bytes` long and gives it real disk blocks, so that no later write to a mapping of it can

@@ -38,6 +38,9 @@ impl SessionFiles {
     /// Segment files that were not there at the last call, by name. A directory that cannot be read (removed, say)
     /// has no new ones.
     pub fn new_segments(&mut self) -> Vec<PathBuf> {
+        if let Some(page) = self.control() {
+            page.lists_segments();
+        }
         let Ok(entries) = std::fs::read_dir(&self.directory) else { return Vec::new() };
         let there: HashSet<PathBuf> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
@@ -63,10 +66,13 @@ impl SessionFiles {
         }
     }
 
+    fn control(&self) -> Option<Control<'_>> {
+        Control::open(self.control.as_ref()?.words())
+    }
+
     /// How many processes could not be watched, by reason; only reasons that occurred.
     pub fn refused(&self) -> Vec<(u64, &'static str)> {
-        let page = self.control.as_ref().and_then(|page| Control::open(page.words()));
-        page.map_or_else(Vec::new, |page| {
+        self.control().map_or_else(Vec::new, |page| {
             let count = |(refusal, why): &(Refusal, &'static str)| (page.refused(*refusal), *why);
             Refusal::ALL.iter().map(count).filter(|(n, _)| *n != 0).collect()
         })

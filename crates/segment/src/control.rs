@@ -22,9 +22,14 @@ const SAMPLE_INTERVAL: usize = 2;
 const FIRST: usize = 3;
 const OTHERS: usize = FIRST + Capacities::COUNT;
 const FIRST_TAKEN: usize = OTHERS + Capacities::COUNT;
+const MADE: usize = 23;
 const REFUSED: usize = 24;
 
-const _: () = assert!(FIRST_TAKEN < REFUSED && REFUSED + Refusal::ALL.len() <= WORDS);
+/// Bytes of segments that processes may make between two lists of the collector's. Where processes come and go faster than
+/// their segments are read, or nobody reads them any more, the disk would fill up otherwise.
+pub const UNREAD_BYTES_MAX: u64 = 6 << 30;
+
+const _: () = assert!(FIRST_TAKEN < MADE && REFUSED + Refusal::ALL.len() <= WORDS);
 
 /// Why a process of the session has no segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,16 +45,19 @@ pub enum Refusal {
     FileSizeLimit,
     /// Another tool has replaced the allocator.
     Stranger,
+    /// More processes have begun at once than the collector keeps up with.
+    Crowd,
 }
 
 impl Refusal {
     /// Every cause with a description for reports.
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub const ALL: [(Self, &'static str); 6] = [
         (Self::CannotCreate, "its file could not be created in the session directory"),
         (Self::NoSpace, "no space was left for its file"),
         (Self::CannotMap, "its memory could not be mapped"),
         (Self::FileSizeLimit, "the file size limit (ulimit -f) is too low for its file"),
         (Self::Stranger, "a sanitizer, Valgrind or another heap profiler is at work in it"),
+        (Self::Crowd, "more had begun just before than the collector keeps up with"),
     ];
 }
 
@@ -125,6 +133,18 @@ impl<'a> Control<'a> {
         self.load(FIRST_TAKEN) != 0
     }
 
+    /// Counts a segment of so many bytes that a process is about to make. False if there are too many that the collector has
+    /// not seen yet.
+    pub fn may_make(&self, segment_bytes: usize) -> bool {
+        let before = self.words.get(MADE).map_or(u64::MAX, |w| w.fetch_add(1, Ordering::Relaxed));
+        before.saturating_add(1).saturating_mul(segment_bytes as u64) <= UNREAD_BYTES_MAX
+    }
+
+    /// The collector is about to list the segments that there are.
+    pub fn lists_segments(&self) {
+        self.store(MADE, 0);
+    }
+
     /// Counts a process that goes unwatched.
     pub fn refuse(&self, refusal: Refusal) {
         if let Some(w) = self.words.get(REFUSED + refusal as usize) {
@@ -157,5 +177,9 @@ mod tests {
         assert!(!control.take_first());
         control.refuse(Refusal::NoSpace);
         assert_eq!(control.refused(Refusal::NoSpace), 1);
+        let bytes = usize::try_from(UNREAD_BYTES_MAX / 3).unwrap();
+        assert_eq!([(); 4].map(|()| control.may_make(bytes)), [true, true, true, false]);
+        control.lists_segments();
+        assert!(control.may_make(bytes) && control.refused(Refusal::Crowd) == 0);
     }
 }
