@@ -29,9 +29,10 @@ pub fn fresh(path: &CStr, bytes: usize) -> Result<Words<'static>, Refusal> {
     }
     let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
     let file = File::open(path, flags, 0o600).map_err(|_| Refusal::CannotCreate)?;
-    let mapped = match file.leaves_space(bytes) && file.reserve(bytes).is_ok() {
-        true => words(&file, bytes).ok_or(Refusal::CannotMap),
-        false => Err(Refusal::NoSpace),
+    let mapped = if file.leaves_space(bytes) && file.reserve(bytes).is_ok() {
+        words(&file, bytes).ok_or(Refusal::CannotMap)
+    } else {
+        Err(Refusal::NoSpace)
     };
     if mapped.is_err() {
         sys::unlink(path);
