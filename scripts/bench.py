@@ -39,6 +39,7 @@ def main() -> int:
         make_docs(options.docs)
         return 0
     workloads = chosen_workloads(options)
+    counted = read(options.counted) if options.counted else None
     target = (options.target_dir or pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))).resolve()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="memguard-bench-") as scratch:
@@ -51,6 +52,8 @@ def main() -> int:
         if not data["start_and_end"]:
             data["start_and_end"] = row.start_and_end(place, variants, options.pairs, options)
             data["per_block_bytes"] = {} if options.no_time else row.per_block(place, variants)
+            if counted:
+                data["start_and_end"]["instructions"] = counted["start_and_end"]["instructions"]
             store(data, path)
         done = {r["workload"] for r in data["results"]}
         left = [w for w in workloads if w.name not in done]
@@ -61,7 +64,11 @@ def main() -> int:
             share = max(remaining * weights[0] / sum(weights), 5)
             print(f"{workload.name} ({at + 1} of {len(left)}, {share:.0f} s)", file=sys.stderr, flush=True)
             try:
-                data["results"].append(row.measure(place, workload, variants, options.pairs, share, options))
+                measured = row.measure(place, workload, variants, options.pairs, share, options)
+                for other in counted["results"] if counted else ():
+                    if other["workload"] == workload.name:
+                        measured["instructions"] = other["instructions"]
+                data["results"].append(measured)
             except BenchError as error:
                 data["errors"][workload.name] = str(error)
                 print(f"bench.py: {workload.name} is left out: {error}", file=sys.stderr)
@@ -85,6 +92,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--variant", action="append", default=[], metavar="NAME=PREFIX", help="a variant of your own")
     parser.add_argument("--no-instructions", action="store_true", help="leave callgrind out")
     parser.add_argument("--no-time", action="store_true", help="callgrind only")
+    parser.add_argument("--counted", type=pathlib.Path, metavar="FILE", help="take instructions from what --no-time wrote: only times need a quiet machine")
     parser.add_argument("--target-dir", type=pathlib.Path, help="cargo's (default $CARGO_TARGET_DIR, else target)")
     parser.add_argument("--product", type=pathlib.Path, help="folder with memguard and its libraries (default TARGET/release)")
     parser.add_argument("--label", default="", help="goes into the name of the results file")
@@ -99,6 +107,7 @@ def parse_options() -> argparse.Namespace:
         print("workloads: " + " ".join(w.name for w in WORKLOADS))
         print("variants: " + " ".join((*variant.OWN, *variant.PEERS)))
         sys.exit(0)
+    options.no_instructions |= options.counted is not None
     options.pairs = (3 if options.quick else 25) if options.pairs is None else options.pairs
     options.budget_minutes = (3 if options.quick else 35) if options.budget_minutes is None else options.budget_minutes
     if options.pairs < 1 or options.budget_minutes <= 0:
