@@ -80,7 +80,7 @@ def targets(row: dict, workload: Workload, start: dict) -> dict:
     """Guard mode against its target."""
     over = "forward" if workload.forward_target else "plain"
     # What is mostly the kernel's work is not judged by instructions: callgrind counts the program's own alone.
-    counted = None if workload.per_item else instructions(row, workload, start, "guard", over)
+    counted = None if workload.per_item or workload.kernel else instructions(row, workload, start, "guard", over)
     cpu = of_row(row, workload, start).get("guard")
     wall = of_row(row, workload, start, "wall_s").get("guard")
     count_target = workload.forward_target or workload.target

@@ -23,6 +23,7 @@ class Workload:
     python: bool = False
     per_item: str = ""  # what one of `size` is, where the difference per item is worth showing
     audit: bool = False  # audit mode has its targets here
+    kernel: bool = False  # most of its CPU time is the kernel's, of which callgrind sees nothing
     fixed_size: bool = False  # the size is no number of repetitions
 
 
@@ -58,8 +59,8 @@ WORKLOADS = (
         "redis_libc_pipelined", "redis, glibc malloc, pipeline 16", (), 1_200_000, 40_000, 1.01, service="redis", preload="libc_malloc.so"
     ),
     Workload("redis_libc", "redis, glibc malloc, no pipeline", (), 120_000, 0, 1.01, service="redis", preload="libc_malloc.so"),
-    Workload("nginx_keepalive", "nginx, keep-alive", (), 60_000, 8_000, 1.01, service="nginx"),
-    Workload("nginx_connections", "nginx, a connection per request", (), 20_000, 4_000, 1.01, service="nginx"),
+    Workload("nginx_keepalive", "nginx, keep-alive", (), 60_000, 8_000, 1.01, service="nginx", kernel=True),
+    Workload("nginx_connections", "nginx, a connection per request", (), 20_000, 4_000, 1.01, service="nginx", kernel=True),
     Workload("postgresql", "PostgreSQL, pgbench", (), 8_000, 0, 1.01, service="postgresql"),
     pair("open_close", "open+close", 200_000, 20_000),
     pair("socket_close", "socket+close", 80_000, 20_000),
