@@ -8,10 +8,6 @@
 use crate::real::bound::bound;
 use core::ffi::CStr;
 
-macro_rules! is_any_defined {
-    ($($name:literal)*) => { $(!bound!($name).is_null())||* };
-}
-
 /// What file names of preloaded libraries that profile the heap begin with.
 const LIBRARIES: [&[u8]; 6] =
     [b"vgpreload_", b"libheaptrack", b"libbytehound", b"libmemray", b"_memray", b"libmemusage"];
@@ -30,7 +26,15 @@ pub fn are_here() -> bool {
         }
     }
     // What a sanitizer's runtime starts with, and one of heaptrack's.
-    is_any_defined!("__asan_init" "__tsan_init" "__msan_init" "__hwasan_init" "__lsan_init" "heaptrack_init")
+    let starts = [
+        bound!("__asan_init"),
+        bound!("__tsan_init"),
+        bound!("__msan_init"),
+        bound!("__hwasan_init"),
+        bound!("__lsan_init"),
+        bound!("heaptrack_init"),
+    ];
+    starts.iter().any(|start| !start.is_null())
 }
 
 fn names_one(preloads: &[u8]) -> bool {

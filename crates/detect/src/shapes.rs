@@ -165,8 +165,8 @@ fn waiting_s_at(site: &Site, at_ns: u64) -> f64 {
 
 /// Whether one object makes up most of what is held, and there were others before it.
 fn is_container(site: &Site) -> bool {
-    let (largest, totals) =
-        (site.live().iter().map(LiveSample::estimated_bytes).fold(0.0, f64::max), site.totals());
+    let totals = site.totals();
+    let largest = site.live().iter().map(LiveSample::estimated_bytes).fold(0.0, f64::max);
     largest > CONTAINER_SHARE * site.held_bytes()
         && totals.deaths >= 3
         && totals.died_count >= CONTAINER_ENDED_SHARE * totals.born_count

@@ -45,18 +45,9 @@ static INTERFACE: AtomicPtr<Interface> = AtomicPtr::new(core::ptr::null_mut());
 /// libmemguard.so's function, null if it is not there: a weak reference, bound when this library is loaded.
 #[cfg(target_arch = "x86_64")]
 fn offer() -> Option<extern "C" fn(u64) -> *const Interface> {
-    let found: *const c_void;
-    // SAFETY: loads a word of the global offset table.
-    unsafe {
-        core::arch::asm!(
-            ".weak memguard_interface",
-            "mov {found}, qword ptr [rip + memguard_interface@GOTPCREL]",
-            found = out(reg) found,
-            options(nostack, preserves_flags, readonly, pure)
-        );
-        // SAFETY: null, or the function of that name and type; an optional function pointer is exactly that.
-        core::mem::transmute::<*const c_void, Option<extern "C" fn(u64) -> *const Interface>>(found)
-    }
+    let found = crate::bound!("memguard_interface");
+    // SAFETY: null, or the function of that name and type; an optional function pointer is exactly that.
+    unsafe { core::mem::transmute::<*const c_void, Option<extern "C" fn(u64) -> *const Interface>>(found) }
 }
 
 /// Without doors of this architecture nobody asks.

@@ -9,6 +9,8 @@
 //! The same rules as in libmemguard.so: no allocation, no lock that is waited for, no panic, errno kept.
 #![no_std]
 
+#[cfg(target_arch = "x86_64")]
+mod bound;
 mod door;
 mod interface;
 #[cfg(target_arch = "x86_64")]

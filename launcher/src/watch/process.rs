@@ -29,6 +29,7 @@ use crate::spawn::ProgramExit;
 /// What a hook of the heap takes that only passes the call on, in ns: a handful of instructions, which measuring one by one
 /// would cost more than they do. Half of what a pair of malloc and free takes longer under `benches/programs/lifo.c`.
 const PASSING_NS: f64 = 0.7;
+
 /// How many looks a process is judged by that was over before the first.
 const REPLAYED_LOOKS: u64 = 12;
 
