@@ -23,7 +23,11 @@ const DOUBLED: f64 = 1.4;
 /// grows in proportion to time has doubled, and a capacity that doubles may have been half as large as what it was to hold.
 const SUDDEN: f64 = 4.5;
 /// Share of the births of a site that must have ended if there is a container: what it was before.
-const CONTAINER_ENDED_SHARE: f64 = 0.7;
+const CONTAINER_ENDED_SHARE: f64 = 0.75;
+/// Smallest container worth a word, in bytes: among small objects of all sizes one is the largest by chance.
+const CONTAINER_BYTES_MIN: f64 = 65_536.0;
+/// Share of what was held before, below which a site that holds a container never comes: at most, while it moves, it is held twice.
+const FELL_SHARE: f64 = 0.55;
 /// Share of a site's live bytes that its largest object has if it is the container.
 const CONTAINER_SHARE: f64 = 0.6;
 /// Share of the births of a site that must have ended if it is a queue.
@@ -44,7 +48,7 @@ pub(crate) fn shape(
     config: &DetectConfig,
     now_ns: u64,
 ) -> Option<Suspicion> {
-    let (kind, curve): (Kind, Curve<'_>) = if is_container(site) {
+    let (kind, curve): (Kind, Curve<'_>) = if is_container(site, now_ns) {
         (Kind::ContainerGrowing, Curve { site, of: live_bytes_at, at_most: SUDDEN })
     } else if is_queue(site, now_ns) {
         (Kind::QueueBacklog, Curve { site, of: waiting_s_at, at_most: f64::INFINITY })
@@ -163,13 +167,25 @@ fn waiting_s_at(site: &Site, at_ns: u64) -> f64 {
     if per_s > 0.0 { held / per_s } else { 0.0 }
 }
 
-/// Whether one object makes up most of what is held, and there were others before it.
-fn is_container(site: &Site) -> bool {
+/// Whether one object makes up most of what is held, there were others before it, and each was larger than the last.
+fn is_container(site: &Site, now_ns: u64) -> bool {
     let totals = site.totals();
     let largest = site.live().iter().map(LiveSample::estimated_bytes).fold(0.0, f64::max);
-    largest > CONTAINER_SHARE * site.held_bytes()
+    largest >= CONTAINER_BYTES_MIN
+        && largest > CONTAINER_SHARE * site.held_bytes()
         && totals.deaths >= 3
         && totals.died_count >= CONTAINER_ENDED_SHARE * totals.born_count
+        && !fell_since(site, now_ns / 4)
+}
+
+/// Whether, since a time, a site ever held much less than before.
+fn fell_since(site: &Site, since_ns: u64) -> bool {
+    let mut most: f64 = 0.0;
+    site.history().points().iter().skip_while(|point| point.at_ns < since_ns).any(|point| {
+        let held = point.live_bytes();
+        most = most.max(held);
+        held < FELL_SHARE * most
+    })
 }
 
 /// Whether objects end, the oldest first.

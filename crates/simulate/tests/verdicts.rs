@@ -91,3 +91,39 @@ fn a_rare_large_block_is_no_growing_container() {
         assert!(shown.is_none(), "seed {seed}: {:?}", outcome.worst);
     }
 }
+
+/// Goal: blocks of all sizes that are replaced at random are not taken for something that grows. Method: short-lived processes
+/// with 64 places; at each step one of them is freed, filled, or its block enlarged or shrunk at a second site.
+#[test]
+fn blocks_resized_at_random_are_no_growing_container() {
+    const ENLARGED: u32 = 2;
+    let (runs, mut told) = (1500, 0);
+    for seed in 0..runs {
+        let mut rng = Rng::from_seed(seed);
+        let mut program = Program::default();
+        let mut places: [Option<usize>; 64] = [None; 64];
+        let (end_s, gap_s) = (2.0 + 6.0 * rng.next_unit(), 0.002 + 0.1 * rng.next_unit());
+        let mut at_s = 0.0;
+        while at_s < end_s {
+            at_s += gap_s * rng.next_unit();
+            let place = &mut places[(rng.next_u64() % 64) as usize];
+            let site = match (rng.next_u64() % 3, &place) {
+                (0, _) => None,
+                (1, Some(_)) => Some(ENLARGED),
+                _ => Some(1),
+            };
+            if let Some(block) = place.take() {
+                program.births[block].dies_s = at_s;
+            }
+            if let Some(site) = site {
+                let bits = 5 + rng.next_u64() % if rng.next_unit() < 0.03 { 17 } else { 10 };
+                program.add(site, at_s, FOREVER, (2f64.powi(bits as i32) * (1.0 + rng.next_unit())) as u64);
+                *place = Some(program.births.len() - 1);
+            }
+        }
+        let config = DetectConfig::aggressive();
+        let outcome = program.watch(&mut rng, config.look_gap_s, end_s, config);
+        told += usize::from(outcome.shown_s.contains_key(&Kind::ContainerGrowing));
+    }
+    assert!(told <= 1, "{told} of {runs}");
+}
