@@ -22,6 +22,7 @@ pub static FILTER: Filter = Filter([const { AtomicU8::new(0) }; PAGES]);
 /// The table is cleared in parts of so many bytes, a page each.
 const PART_BYTES: usize = 4096;
 /// Which parts were ever written to. The others are not even looked at, so they take no memory.
+#[unsafe(link_section = ".data")]
 static TOUCHED: [AtomicBool; PAGES / PART_BYTES] = [const { AtomicBool::new(false) }; PAGES / PART_BYTES];
 
 /// Its bytes, for the libraries beside this one.

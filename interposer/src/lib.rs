@@ -13,6 +13,9 @@
 //!
 //! Rules that hold in every file: no allocation from the program's heap, no lock that is waited for, no panic, no
 //! output, errno kept. In doubt the program goes on and the loss is counted.
+//!
+//! Small variables that every process writes to while it starts lie in `.data`, beside the table of the functions we stand
+//! before. In `.bss` they would lie between the large tables, and each page there that is touched costs a process a fault.
 #![cfg_attr(not(any(feature = "portable", not(target_arch = "x86_64"))), no_std)]
 
 extern crate alloc;

@@ -22,7 +22,7 @@ use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use memguard_segment::control::Refusal;
 use memguard_segment::{FRAME_UNKNOWN_MODULE, HeaderWord, Layout, Loss, ModuleInfo, Segment, State, Writers};
-use memguard_unwind::{ModuleSet, Pool};
+use memguard_unwind::{ModuleSet, Pool, WALKERS_MAX};
 
 /// No hook takes longer, in ns; a walk through code that was never walked before takes 20 us.
 const HOOK_NS_MAX: u64 = 200_000;
@@ -104,15 +104,21 @@ const OFF: u32 = 1;
 const ATTACHABLE: u32 = 2;
 const ATTACHING: u32 = 3;
 const ATTACHED: u32 = 4;
+#[unsafe(link_section = ".data")]
 static STANDING: AtomicU32 = AtomicU32::new(EARLY);
 
 /// One page that reads zero in a fork child (`MADV_WIPEONFORK`), whichever system call made the child.
+#[unsafe(link_section = ".data")]
 static ALIVE: AtomicPtr<u64> = AtomicPtr::new(core::ptr::null_mut());
+#[unsafe(link_section = ".data")]
 static FIRST_STACK_END: AtomicU64 = AtomicU64::new(0);
+#[unsafe(link_section = ".data")]
 static FIRST_THREAD_POINTER: AtomicU64 = AtomicU64::new(0);
 /// Whether this process has a session to ask for.
+#[unsafe(link_section = ".data")]
 static JOINS: AtomicBool = AtomicBool::new(false);
 /// When this process began, on the coarse clock.
+#[unsafe(link_section = ".data")]
 static BEGAN_NS: AtomicU64 = AtomicU64::new(0);
 
 struct Place<T>(UnsafeCell<MaybeUninit<T>>);
@@ -125,9 +131,6 @@ static ATTACHED_STATE: Place<Attached> = Place(UnsafeCell::new(MaybeUninit::unin
 const TEXT_BYTES_MAX: usize = 4096;
 /// A process that is so old when a sample is due is worth a segment. Leaks of younger ones end with them.
 const YOUNG_NS: u64 = 1_000_000_000;
-/// How many walks can be under way at once.
-const WALKERS: usize = 8;
-
 #[used]
 #[unsafe(link_section = ".init_array")]
 static CONSTRUCTOR: extern "C" fn() = start;
@@ -288,6 +291,15 @@ fn after_fork() -> Standing {
     Standing::Attachable
 }
 
+/// A thread is about to be made: from now on several walks can be under way at once.
+pub fn expect_threads() {
+    if let Standing::Attached(attached) = standing()
+        && attached.pool.count() < WALKERS_MAX
+    {
+        private_stack::run(|| attached.pool.fill(WALKERS_MAX));
+    }
+}
+
 /// Enters a module into the segment's table while attaching, and later for dynamic ones; its number.
 pub fn add_module(info: &ModuleInfo<'_>) -> u16 {
     // SAFETY: called from `attach` (which wrote the segment just before) and from walks (ATTACHED).
@@ -344,7 +356,7 @@ fn attach_alone() -> Option<()> {
     let n = proc_self::read(c"/proc/self/cmdline", &mut text);
     segment.set_command(text.get(..n).unwrap_or_default());
 
-    let walk_stacks = WalkStacks::map(WALKERS).or_else(|| {
+    let walk_stacks = WalkStacks::map(WALKERS_MAX).or_else(|| {
         session::refuse(Refusal::CannotMap);
         None
     })?;
@@ -363,7 +375,10 @@ fn attach_alone() -> Option<()> {
     // leaks its parent's working memories, which is bounded by the depth of forks.
     let attached = unsafe { (*ATTACHED_STATE.0.get()).write(state) };
     attached.modules.seal(loader::fixed());
-    attached.pool.fill(WALKERS);
+    attached.pool.fill(match writers::now() {
+        Writers::One => 1,
+        Writers::Many => WALKERS_MAX,
+    });
     if real::operators_pass_unseen() {
         segment.losses().count(Loss::OperatorsUnseen);
     }

@@ -51,6 +51,8 @@ pub fn run<F: FnMut()>(work: F) {
     }
     // SAFETY: the stack is mapped and ours alone (BUSY).
     unsafe { on(top, work) };
+    // It is hardly ever used again, and each of its pages would be copied by every fork.
+    sys::advise((top - STACK_BYTES) as *mut c_void, STACK_BYTES, libc::MADV_DONTNEED);
     BUSY.store(false, Ordering::Release);
 }
 

@@ -46,6 +46,7 @@ pub struct Thread {
 /// their turn.
 pub const TIMED_ONE_IN: u32 = 61;
 
+#[unsafe(link_section = ".data")]
 static THREADS: AtomicU32 = AtomicU32::new(0);
 
 impl Thread {

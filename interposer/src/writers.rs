@@ -8,6 +8,7 @@ use crate::real;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use memguard_segment::Writers;
 
+#[unsafe(link_section = ".data")]
 static SINGLE_THREADED: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Finds the variable. In the constructor: a booking resolves no symbols.

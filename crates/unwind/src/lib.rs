@@ -8,8 +8,8 @@
 //!                                dynamic modules (may be closed any time, read from a private mapping)
 //! ```
 //!
-//! The only allocations are at start-up ([`Pool::fill`], [`ModuleSet::seal`]) and when a new dynamic module is
-//! admitted ([`ModuleSet::admit`]); both are called where the caller knows allocation is in order.
+//! The only allocations are at start-up ([`Pool::fill`], [`ModuleSet::seal`]), before the first thread is made, and when a new dynamic module is
+//! admitted ([`ModuleSet::admit`]); all are called where the caller knows allocation is in order.
 //! Memory safety rests on three promises of the caller: [`StackMemory`] only loads what is mapped, the
 //! tables given for fixed modules live forever, those for dynamic modules live until `release` is called.
 #![no_std]
@@ -27,7 +27,7 @@ mod walker;
 
 pub use arch::Registers;
 pub use modules::{Admission, DYNAMIC_MODULES_MAX, Identity, Loader, ModuleRange, ModuleSet};
-pub use pool::{FRAMES_MAX, Lease, Pool, Scratch};
+pub use pool::{FRAMES_MAX, Lease, Pool, Scratch, WALKERS_MAX};
 pub use stack_memory::{Page, StackMemory};
 pub use tables::{Tables, eh_frame_address};
 pub use walker::{Walk, WalkEnd, walk};

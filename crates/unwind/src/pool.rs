@@ -1,16 +1,18 @@
 //! Unwind: a fixed number of unwinders' working memories, shared by all threads. In: a thread that wants to
 //! walk. Out: exclusive use of one, or none, at once: nobody waits.
 //!
-//! One per thread would be simpler and cost 40 KiB a thread; walks are short, so few are ever in use together.
+//! One per thread would be simpler and cost 40 KiB a thread; walks are short, so few are ever in use together. A process with
+//! one thread makes do with one.
 
 use crate::arch::{self, Cache};
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Deepest stack kept, in frames.
 pub const FRAMES_MAX: usize = 256;
+/// Most working memories of a pool.
+pub const WALKERS_MAX: usize = 8;
 
 /// Working memory of one walk.
 pub struct Scratch {
@@ -23,49 +25,80 @@ pub struct Scratch {
     pub(crate) last_fixed: (u64, u64),
 }
 
-struct Slot {
-    busy: AtomicBool,
-    scratch: UnsafeCell<Box<Scratch>>,
+impl Scratch {
+    fn new() -> Box<Self> {
+        Box::new(Self {
+            cache: arch::new_cache(),
+            frames: [0; FRAMES_MAX],
+            slots: [0; FRAMES_MAX],
+            last_fixed: (0, 0),
+        })
+    }
 }
 
-// SAFETY: `scratch` is touched only by the holder of the lease, and `busy` admits one at a time.
+struct Slot {
+    busy: AtomicBool,
+    scratch: UnsafeCell<Option<Box<Scratch>>>,
+}
+
+// SAFETY: `scratch` is touched only by whoever set `busy`, which admits one at a time.
 unsafe impl Sync for Slot {}
 
+impl Slot {
+    const fn new() -> Self {
+        Self { busy: AtomicBool::new(false), scratch: UnsafeCell::new(None) }
+    }
+
+    /// Exclusive use of it, if nobody else has it; given back when dropped.
+    fn hold(&self) -> Option<Held<'_>> {
+        let taken = !self.busy.load(Ordering::Relaxed) && !self.busy.swap(true, Ordering::Acquire);
+        // Made only if it is ours: dropping it gives the slot back, whoever has it.
+        taken.then(|| Held { slot: self })
+    }
+}
+
 /// The pool.
-#[derive(Default)]
 pub struct Pool {
-    slots: Vec<Slot>,
+    slots: [Slot; WALKERS_MAX],
+    /// How many of them are in use: those have a working memory.
+    count: AtomicUsize,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Pool {
     /// An empty pool.
     pub const fn new() -> Self {
-        Self { slots: Vec::new() }
+        Self { slots: [const { Slot::new() }; WALKERS_MAX], count: AtomicUsize::new(0) }
     }
 
-    /// Makes `count` working memories. Allocates, and needs 100 KiB of stack.
-    pub fn fill(&mut self, count: usize) {
-        self.slots = (0..count)
-            .map(|_| Slot {
-                busy: AtomicBool::new(false),
-                scratch: UnsafeCell::new(Box::new(Scratch {
-                    cache: arch::new_cache(),
-                    frames: [0; FRAMES_MAX],
-                    slots: [0; FRAMES_MAX],
-                    last_fixed: (0, 0),
-                })),
-            })
-            .collect();
+    /// Makes it one of `count` working memories, [`WALKERS_MAX`] at most, if it has fewer. Allocates, and needs 100 KiB of
+    /// stack.
+    pub fn fill(&self, count: usize) {
+        for slot in self.slots.iter().take(count) {
+            // One that somebody else has is full, or becomes so.
+            if let Some(mut held) = slot.hold() {
+                held.scratch().get_or_insert_with(Scratch::new);
+            }
+        }
+        self.count.fetch_max(count.min(WALKERS_MAX), Ordering::Release);
+    }
+
+    /// How many working memories it has.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Acquire)
     }
 
     /// Takes one, preferably the one this `hint` (a thread's number) had before, whose cache is warm.
     pub fn lease(&self, hint: usize) -> Option<Lease<'_>> {
-        let count = self.slots.len();
+        let count = self.count();
         (0..count).map(|i| (hint + i) % count).find_map(|number| {
-            let slot = &self.slots[number];
-            let taken = !slot.busy.load(Ordering::Relaxed) && !slot.busy.swap(true, Ordering::Acquire);
-            // Made only if it is ours: dropping a lease gives it back, whoever has it.
-            taken.then(|| Lease { slot, number })
+            let mut held = self.slots.get(number)?.hold()?;
+            Some(Lease { scratch: held.scratch().as_mut()?, number, _held: held })
         })
     }
 
@@ -77,10 +110,31 @@ impl Pool {
     }
 }
 
+/// A slot that nobody else uses.
+struct Held<'a> {
+    slot: &'a Slot,
+}
+
+impl<'a> Held<'a> {
+    /// What is in the slot. The reference ends before `self` does: see [`Lease`].
+    fn scratch(&mut self) -> &'a mut Option<Box<Scratch>> {
+        // SAFETY: `busy` was false and is ours until the drop of `self`, which every caller outlives the reference with.
+        unsafe { &mut *self.slot.scratch.get() }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.slot.busy.store(false, Ordering::Release);
+    }
+}
+
 /// Exclusive use of one working memory; given back when dropped.
 pub struct Lease<'a> {
-    slot: &'a Slot,
+    scratch: &'a mut Scratch,
     number: usize,
+    // Last: fields are dropped in this order, so the slot is given back when the reference is gone.
+    _held: Held<'a>,
 }
 
 impl Lease<'_> {
@@ -93,20 +147,12 @@ impl Lease<'_> {
 impl core::ops::Deref for Lease<'_> {
     type Target = Scratch;
     fn deref(&self) -> &Scratch {
-        // SAFETY: a lease is the only one on its slot (`busy` was false and we set it).
-        unsafe { &*self.slot.scratch.get() }
+        self.scratch
     }
 }
 
 impl core::ops::DerefMut for Lease<'_> {
     fn deref_mut(&mut self) -> &mut Scratch {
-        // SAFETY: as in `deref`, and `self` is borrowed exclusively.
-        unsafe { &mut *self.slot.scratch.get() }
-    }
-}
-
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        self.slot.busy.store(false, Ordering::Release);
+        self.scratch
     }
 }

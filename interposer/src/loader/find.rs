@@ -4,6 +4,7 @@
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
+#[unsafe(link_section = ".data")]
 static FIND_OBJECT: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Looks for the function, once, from the constructor.

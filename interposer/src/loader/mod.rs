@@ -40,6 +40,7 @@ unsafe impl Sync for FixedTable {}
 static FIXED: FixedTable = FixedTable(UnsafeCell::new(
     [Fixed { bias: 0, phdrs: core::ptr::null(), phdr_count: 0, name: core::ptr::null() }; FIXED_MAX],
 ));
+#[unsafe(link_section = ".data")]
 static FIXED_COUNT: AtomicUsize = AtomicUsize::new(0);
 /// How often the program has closed a library.
 static CLOSINGS: AtomicU64 = AtomicU64::new(0);

@@ -89,6 +89,7 @@ next_functions! {
 const UNRESOLVED: u32 = 0;
 const RESOLVING: u32 = 1;
 const RESOLVED: u32 = 2;
+#[unsafe(link_section = ".data")]
 static PROGRESS: AtomicU32 = AtomicU32::new(UNRESOLVED);
 
 fn next(name: &CStr) -> *mut () {
@@ -295,6 +296,7 @@ mod arena {
     unsafe impl Sync for Arena {}
 
     static ARENA: Arena = Arena(UnsafeCell::new([0; BYTES]));
+    #[unsafe(link_section = ".data")]
     static USED: AtomicUsize = AtomicUsize::new(0);
 
     fn start() -> usize {

@@ -84,7 +84,7 @@ pub fn sealed() -> Box<ModuleSet> {
 
 /// A pool of so many working memories.
 pub fn pool(count: usize) -> Pool {
-    let mut pool = Pool::new();
+    let pool = Pool::new();
     pool.fill(count);
     pool
 }
