@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 
+import results
 from benchmark import chart, judge, machine, row, table, variant
 from benchmark.place import ROOT, BenchError, prepare, system_python
 from benchmark.workload import WORKLOADS
@@ -54,13 +55,13 @@ def main() -> int:
             data["per_block_bytes"] = {} if options.no_time else row.per_block(place, variants)
             if counted:
                 data["start_and_end"]["instructions"] = counted["start_and_end"]["instructions"]
-            store(data, path)
+            results.keep(data, path)
         done = {r["workload"] for r in data["results"]}
         left = [w for w in workloads if w.name not in done]
         for at, workload in enumerate(left):
             remaining = options.budget_minutes * 60 - (time.monotonic() - began)
             # A round of a service takes a dozen seconds, one of a small program two.
-            weights = [3 if w.service else 1 for w in left[at:]]
+            weights = [4 if w.service else 1 for w in left[at:]]
             share = max(remaining * weights[0] / sum(weights), 5)
             print(f"{workload.name} ({at + 1} of {len(left)}, {share:.0f} s)", file=sys.stderr, flush=True)
             try:
@@ -72,7 +73,7 @@ def main() -> int:
             except BenchError as error:
                 data["errors"][workload.name] = str(error)
                 print(f"bench.py: {workload.name} is left out: {error}", file=sys.stderr)
-            store(data, path)
+            results.keep(data, path)
     for part in table.PARTS.values():
         print("\n" + part(data))
     print(f"\nRaw data: {os.path.relpath(path)}")
@@ -161,13 +162,6 @@ def fresh(options: argparse.Namespace, place, missing: dict) -> tuple[dict, path
         "results": [],
     }
     return data, path
-
-
-def store(data: dict, path: pathlib.Path) -> None:
-    """Whole or not at all: a stop may come at any time."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(json.dumps(data, indent=1) + "\n")
-    draft.replace(path)
 
 
 def make_docs(path: pathlib.Path) -> None:

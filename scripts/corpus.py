@@ -23,6 +23,7 @@ import time
 
 import corpus_labels
 import corpus_score
+import results
 from corpus_labels import LabelError, Program
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -270,7 +271,7 @@ def main(words: list[str]) -> int:
     if options.json:
         version = subprocess.run([options.memguard, "--version"], capture_output=True, text=True, check=False).stdout.strip()
         kept = {"schema": SCHEMA, "date": time.strftime("%Y-%m-%d"), "memguard": version, "jobs": options.jobs, "scores": table, "runs": runs}
-        options.json.write_text(json.dumps(kept, indent=1) + "\n")
+        results.keep(kept, options.json)
     print_scores(table)
     return 1 if any(run["trouble"] for run in runs) else 0
 

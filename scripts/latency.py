@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
 import pathlib
 import statistics
 import subprocess
@@ -22,6 +21,7 @@ import sys
 import tempfile
 
 from scaling import MODES, describe_machine, replace_between, stored
+import results
 from soak import ROOT, SERVICES, SoakError, need, wait_for_port
 
 DOCS = ROOT / "docs" / "latency.md"
@@ -51,7 +51,7 @@ def measure(options: argparse.Namespace) -> dict:
                     raise SoakError(f"pauses under {mode} ended with {ended.returncode}: {ended.stderr.strip()[-200:]}")
                 row[mode] = {line["kind"]: line for line in map(json.loads, ended.stdout.splitlines())}
             result["rounds"].append(row)
-            keep(result, options)
+            results.keep(result, options.output)
         client = pathlib.Path(folder) / "requests"
         subprocess.run([need("gcc", "gcc"), "-O2", "-o", client, ROOT / "benches/programs/requests.c"], check=True)
         result["requests"] = {name: [] for name in SERVED}
@@ -59,7 +59,7 @@ def measure(options: argparse.Namespace) -> dict:
             for name, rows in result["requests"].items():
                 order = list(MODES) if number % 2 == 0 else list(MODES)[::-1]
                 rows.append({mode: requests(name, mode, client, options) for mode in order})
-                keep(result, options)
+                results.keep(result, options.output)
     return result
 
 
@@ -84,14 +84,6 @@ def requests(name: str, mode: str, client: pathlib.Path, options: argparse.Names
     if ended.returncode != 0:
         raise SoakError(f"the client of {name} under {mode} ended with {ended.returncode}: {ended.stderr.strip()[-200:]}")
     return json.loads(ended.stdout)
-
-
-def keep(result: dict, options: argparse.Namespace) -> None:
-    """Whole or not at all: a stop may come at any time."""
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    draft = options.output.with_name(options.output.name + ".part")
-    draft.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(draft, options.output)
 
 
 def table(result: dict) -> list[str]:

@@ -27,6 +27,7 @@ import threading
 import time
 from typing import Callable
 
+import results
 from soak import ROOT, SoakError, free_port, need, nginx, wait_for_port
 
 # A child that lives for longer than a second and then starts further ones, so that it is watched.
@@ -229,7 +230,7 @@ def main() -> int:
     if not options.memguard.exists():
         raise SoakError(f"{options.memguard} is missing; run make build, or say --memguard PATH")
     result = run(options)
-    options.output.write_text(json.dumps(result, indent=1) + "\n")
+    results.keep(result, options.output)
     print("| series | after warm-up | at the end | peak | rise of the line | |\n|---|---|---|---|---|---|")
     for name, series in result["series"].items():
         print(f"| {name} | {series['first']:.0f} | {series['last']:.0f} | {series['peak']:.0f} | {series['rise']} | {'flat' if series['flat'] else 'GROWS'} |")

@@ -32,6 +32,7 @@ import time
 from typing import Callable
 
 import processes
+import results
 from soak import ROOT, SoakError, need
 
 DOCS = ROOT / "docs" / "scaling.md"
@@ -346,8 +347,7 @@ def measure(options: argparse.Namespace) -> dict:
 
     def keep(what: str) -> None:
         print(f"scaling.py: {what}", file=sys.stderr, flush=True)
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(result, indent=1) + "\n")
+        results.keep(result, options.output)
 
     with tempfile.TemporaryDirectory(prefix="memguard-scaling-") as folder:
         scratch = pathlib.Path(folder)

@@ -34,6 +34,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 HERE = ROOT / "tests/transparency"
 sys.path.insert(0, str(HERE))
 
+from results import keep  # noqa: E402
 from suites import ALL, packages  # noqa: E402
 from suites.suite import Place, Suite, SuiteError, Verdicts, Watch  # noqa: E402
 
@@ -84,10 +85,9 @@ def main(arguments: list[str]) -> int:
         return 2
     document = {"schema": "memguard.transparency/1", "date": datetime.date.today().isoformat(), "machine": machine(),
                 "commit": commit(), "quick": options.quick, "suites": results}
-    options.results.mkdir(parents=True, exist_ok=True)
     part = "-quick" if options.quick else "-part" if options.only else ""
     path = options.results / f"{document['date']}{part}.json"
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    keep(document, path)
     print(table(results))
     unexplained = [(name, mode, difference) for name, result in results.items() for mode, outcome in result["modes"].items()
                    for difference in outcome.get("differences", ()) if difference["kind"] == "differs" and not difference["cause"]]

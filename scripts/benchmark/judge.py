@@ -105,7 +105,7 @@ def memory(row: dict, what: str = "target_peak_kb") -> dict[str, tuple[float, fl
     for group in row["groups"]:
         for name in group["rounds"][0] if group["rounds"] else ():
             if name != "plain" and what in group["rounds"][0][name]:
-                middle = [statistics.median(r[n][what] for r in group["rounds"]) for n in (name, "plain")]
+                middle = [statistics.median(r[n][what] for r in group["rounds"] if n in r) for n in (name, "plain")]
                 found[name] = (middle[0], middle[1])
     return found
 

@@ -1,6 +1,7 @@
 """A row: one workload measured under all its variants within a share of the time. In: Place, Workload, Variants. Out: data.
 
-Every round runs each variant of a group once, in a changing order. Three groups have their own plain runs: our own variants,
+Every round runs each variant of a group once, in a changing order; those that no target is about only take part in every fourth
+round. Three groups have their own plain runs: our own variants,
 peers, and what is more than ten times slower than plain (with audit mode beside it), which runs at a tenth of the size.
 """
 
@@ -18,6 +19,8 @@ from .workload import NOTHING, Workload
 SEED = 20240229  # fixed: the order of runs and the bootstrap repeat
 SLOW = 10
 COUNTED = ("plain", "forward", "bare", "guard", "preload")
+SELDOM = ("forward", "bare", "preload")
+SELDOM_ONE_IN = 4
 LIGHT = ("heaptrack", "memray", *ALLOCATORS)
 
 
@@ -87,7 +90,8 @@ def rounds_of(place: Place, workload: Workload, members: list[Variant], size: in
         spent = time.monotonic() - start
         if len(rounds) >= 3 and spent * (len(rounds) + 1) / len(rounds) > budget_s:
             break
-        rounds.append({v.name: once(place, workload, v, size) for v in order.sample(members, len(members))})
+        taking_part = [v for v in members if v.name not in SELDOM or len(rounds) % SELDOM_ONE_IN == 0]
+        rounds.append({v.name: once(place, workload, v, size) for v in order.sample(taking_part, len(taking_part))})
     return rounds
 
 
