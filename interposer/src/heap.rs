@@ -1,9 +1,9 @@
 //! Interposer: the private heap behind Rust's `alloc`, for the unwinder's tables and working memory. One mapping,
 //! made at attachment; blocks of powers of two, freed ones kept in lists by size.
 //!
-//! Allocation happens in two places only: at attachment, and when a dynamic module is admitted; the first is done
-//! by one thread before others look, the second under `ModuleSet`'s try-flag. So there is never contention, and if
-//! a bug makes one, the loser gets null. [`has_room`] is asked before each admission: null is never seen there.
+//! Allocation happens in three places only: at attachment, when a dynamic module is admitted, and when further working
+//! memories are made; the first is done by one thread before others look, the others under `ModuleSet`'s try-flag. So there is
+//! never contention, and if a bug makes one, the loser gets null. [`has_room`] is asked before: null is never seen there.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
@@ -12,8 +12,6 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes of the mapping; pages cost memory only when touched.
 pub const BYTES: usize = 4 << 20;
-/// What one admission may take at most, with room to spare.
-const ADMISSION_BYTES: usize = 64 << 10;
 const CLASSES: usize = 24;
 
 struct State {
@@ -67,9 +65,9 @@ pub fn start() -> Option<usize> {
     })?
 }
 
-/// Whether another module can be admitted.
-pub fn has_room() -> bool {
-    HEAP.with(|state| state.end.saturating_sub(state.next) >= ADMISSION_BYTES).unwrap_or(false)
+/// Whether there is room for so many bytes.
+pub fn has_room(bytes: usize) -> bool {
+    HEAP.with(|state| state.end.saturating_sub(state.next) >= bytes).unwrap_or(false)
 }
 
 /// A fork child's only thread was not allocating: attachment blocks signals, admission forks nowhere.

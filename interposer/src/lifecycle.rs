@@ -62,6 +62,18 @@ impl Attached {
         }
     }
 
+    /// Working memories for as many walks as can be under way at once, if several threads walk by now.
+    pub fn expect_walks(&self) {
+        if self.pool.count() == WALKERS_MAX || writers::now() == Writers::One {
+            return;
+        }
+        self.modules.unless_admitting(|| {
+            if heap::has_room(WALKERS_MAX * WALKER_BYTES) {
+                private_stack::run_deep(|| self.pool.fill(WALKERS_MAX));
+            }
+        });
+    }
+
     /// Books time spent in a hook since `started_ns`. One that took longer than any hook does was interrupted: the thread
     /// waited for a processor, which costs the program nothing.
     pub fn spent(&self, on: HeaderWord, started_ns: u64, times: u32) {
@@ -129,6 +141,8 @@ static ATTACHED_STATE: Place<Attached> = Place(UnsafeCell::new(MaybeUninit::unin
 
 /// Longest program path and command line that is looked at, in bytes.
 const TEXT_BYTES_MAX: usize = 4096;
+/// What a working memory may take of our heap at most, with room to spare.
+const WALKER_BYTES: usize = 64 << 10;
 /// A process that is so old when a sample is due is worth a segment. Leaks of younger ones end with them.
 const YOUNG_NS: u64 = 1_000_000_000;
 #[used]
@@ -291,15 +305,6 @@ fn after_fork() -> Standing {
     Standing::Attachable
 }
 
-/// A thread is about to be made: from now on several walks can be under way at once.
-pub fn expect_threads() {
-    if let Standing::Attached(attached) = standing()
-        && attached.pool.count() < WALKERS_MAX
-    {
-        private_stack::run(|| attached.pool.fill(WALKERS_MAX));
-    }
-}
-
 /// Enters a module into the segment's table while attaching, and later for dynamic ones; its number.
 pub fn add_module(info: &ModuleInfo<'_>) -> u16 {
     // SAFETY: called from `attach` (which wrote the segment just before) and from walks (ATTACHED).
@@ -320,7 +325,7 @@ pub fn attach() -> Option<&'static Attached> {
     STANDING.compare_exchange(ATTACHABLE, ATTACHING, Ordering::AcqRel, Ordering::Relaxed).ok()?;
     let mut done = false;
     if private_stack::start() {
-        private_stack::run(|| done = attach_alone().is_some());
+        private_stack::run_deep(|| done = attach_alone().is_some());
     } else {
         session::refuse(Refusal::CannotMap);
     }

@@ -10,6 +10,9 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// Bytes of the stack; pages cost memory only when touched.
 const STACK_BYTES: usize = 256 << 10;
 
+/// Of its upper end so many bytes stay.
+const DEEP_BYTES: usize = 8 << 10;
+
 /// Bytes of a walk's stack.
 const WALK_BYTES: usize = 64 << 10;
 
@@ -51,9 +54,18 @@ pub fn run<F: FnMut()>(work: F) {
     }
     // SAFETY: the stack is mapped and ours alone (BUSY).
     unsafe { on(top, work) };
-    // It is hardly ever used again, and each of its pages would be copied by every fork.
-    sys::advise((top - STACK_BYTES) as *mut c_void, STACK_BYTES, libc::MADV_DONTNEED);
     BUSY.store(false, Ordering::Release);
+}
+
+/// The same for what takes much of the stack and is seldom done: its pages are given back, for each would be copied by every
+/// fork.
+pub fn run_deep<F: FnMut()>(mut work: F) {
+    run(|| {
+        work();
+        // Below what is in use just now: this frame, and its caller's, on the page at the top.
+        let bottom = TOP.load(Ordering::Relaxed) - STACK_BYTES;
+        sys::advise(bottom as *mut c_void, STACK_BYTES - DEEP_BYTES, libc::MADV_DONTNEED);
+    });
 }
 
 /// Runs `work` on the stack that ends at `top`.

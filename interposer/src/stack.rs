@@ -113,6 +113,10 @@ fn walked(attached: &Attached, thread: &Thread, here: Here, question: &Question)
     let losses = attached.segment.losses();
     // A handler that leaves by longjmp would never give the working memory back, nor stop being a user of a module.
     let _blocked = SignalsBlocked::new();
+    // A child of vfork is another process in its parent's memory.
+    if thread.vforks == 0 {
+        attached.expect_walks();
+    }
     let Some(mut scratch) = attached.pool.lease(thread.number as usize) else {
         losses.count(Loss::UnwinderBusy);
         return None;

@@ -25,9 +25,9 @@ const SUDDEN: f64 = 4.5;
 /// Share of the births of a site that must have ended if there is a container: what it was before.
 const CONTAINER_ENDED_SHARE: f64 = 0.75;
 /// Smallest container worth a word, in bytes: among small objects of all sizes one is the largest by chance.
-const CONTAINER_BYTES_MIN: f64 = 65_536.0;
-/// Share of what was held before, below which a site that holds a container never comes: at most, while it moves, it is held twice.
-const FELL_SHARE: f64 = 0.55;
+const CONTAINER_BYTES_MIN: u64 = 64 << 10;
+/// Share of what was held before, below which a site that holds a container never comes to stay.
+const FELL_SHARE: f64 = 0.6;
 /// Share of a site's live bytes that its largest object has if it is the container.
 const CONTAINER_SHARE: f64 = 0.6;
 /// Share of the births of a site that must have ended if it is a queue.
@@ -36,6 +36,8 @@ const QUEUE_ENDED_SHARE: f64 = 0.25;
 const QUEUE_ORDER_SHARE: f64 = 0.7;
 /// Fewest live samples of a queue.
 const QUEUE_SAMPLES_MIN: usize = 12;
+/// Youngest age of a process in which shapes are told of: in a second or two, a few large blocks come in any order.
+const AGE_S_MIN: f64 = 3.0;
 /// Confidence while growth holds at the later times, and at all of them.
 const CONFIDENCE_SUSPECT: f64 = 0.4;
 const CONFIDENCE: f64 = 0.6;
@@ -48,13 +50,14 @@ pub(crate) fn shape(
     config: &DetectConfig,
     now_ns: u64,
 ) -> Option<Suspicion> {
-    let (kind, curve): (Kind, Curve<'_>) = if is_container(site, now_ns) {
-        (Kind::ContainerGrowing, Curve { site, of: live_bytes_at, at_most: SUDDEN })
-    } else if is_queue(site, now_ns) {
-        (Kind::QueueBacklog, Curve { site, of: waiting_s_at, at_most: f64::INFINITY })
-    } else {
-        return None;
-    };
+    let (kind, curve): (Kind, Curve<'_>) =
+        if is_container(site) && !(config.sample_interval_bytes == 0.0 && fell_since(site, now_ns / 4)) {
+            (Kind::ContainerGrowing, Curve { site, of: live_bytes_at, at_most: SUDDEN })
+        } else if is_queue(site, now_ns) {
+            (Kind::QueueBacklog, Curve { site, of: waiting_s_at, at_most: f64::INFINITY })
+        } else {
+            return None;
+        };
     let holds = AGES.iter().take_while(|age| curve.doubles_until((now_ns as f64 * **age) as u64)).count();
     let bytes = estimate_bytes(site.live().iter().map(sized), config.sample_interval_bytes);
     if holds < 2
@@ -68,7 +71,7 @@ pub(crate) fn shape(
     let maturity_s =
         config.maturity_known_at(bytes_per_s) * batch().patience(bytes_per_s, config.fill_bytes_per_s);
     let confidence = match holds {
-        _ if now_s < maturity_s => CONFIDENCE_SUSPECT,
+        _ if now_s < maturity_s.max(AGE_S_MIN) => CONFIDENCE_SUSPECT,
         4 if now_s > 4.0 * maturity_s => CONFIDENCE_MATURE,
         4 => CONFIDENCE,
         _ => CONFIDENCE_SUSPECT,
@@ -167,24 +170,30 @@ fn waiting_s_at(site: &Site, at_ns: u64) -> f64 {
     if per_s > 0.0 { held / per_s } else { 0.0 }
 }
 
-/// Whether one object makes up most of what is held, there were others before it, and each was larger than the last.
-fn is_container(site: &Site, now_ns: u64) -> bool {
+/// Whether one object makes up most of what is held, and there were others before it.
+fn is_container(site: &Site) -> bool {
     let totals = site.totals();
-    let largest = site.live().iter().map(LiveSample::estimated_bytes).fold(0.0, f64::max);
-    largest >= CONTAINER_BYTES_MIN
-        && largest > CONTAINER_SHARE * site.held_bytes()
+    let Some(largest) = site.live().iter().max_by(|a, b| a.estimated_bytes().total_cmp(&b.estimated_bytes()))
+    else {
+        return false;
+    };
+    largest.size_bytes >= CONTAINER_BYTES_MIN
+        && largest.estimated_bytes() > CONTAINER_SHARE * site.held_bytes()
         && totals.deaths >= 3
         && totals.died_count >= CONTAINER_ENDED_SHARE * totals.born_count
-        && !fell_since(site, now_ns / 4)
 }
 
-/// Whether, since a time, a site ever held much less than before.
+/// Whether, since a time, a site ever held much less than before, and did not get it back at once: a look may fall between the
+/// end of what is enlarged and its new birth, or see both. Only where everything is recorded is so much known of the past.
 fn fell_since(site: &Site, since_ns: u64) -> bool {
+    let points = site.history().points();
+    let from = points.partition_point(|point| point.at_ns < since_ns);
     let mut most: f64 = 0.0;
-    site.history().points().iter().skip_while(|point| point.at_ns < since_ns).any(|point| {
-        let held = point.live_bytes();
-        most = most.max(held);
-        held < FELL_SHARE * most
+    points.get(from..).unwrap_or_default().windows(2).any(|pair| {
+        let [held, next] = [pair[0].live_bytes(), pair[1].live_bytes()];
+        let fell = held < FELL_SHARE * most && next < most;
+        most = most.max(held.min(next));
+        fell
     })
 }
 

@@ -144,6 +144,14 @@ impl ModuleSet {
         self.admitting.store(false, Ordering::Relaxed);
     }
 
+    /// Runs `work`, which may allocate, while nobody admits a module; not at all if somebody does.
+    pub fn unless_admitting(&self, work: impl FnOnce()) {
+        if !self.admitting.swap(true, Ordering::Acquire) {
+            work();
+            self.admitting.store(false, Ordering::Release);
+        }
+    }
+
     pub(crate) fn fixed_unwinder(&self) -> Option<&Unwinder> {
         self.fixed.as_ref()
     }

@@ -7,6 +7,7 @@
 use crate::arch::{self, Cache};
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Deepest stack kept, in frames.
@@ -98,7 +99,8 @@ impl Pool {
         let count = self.count();
         (0..count).map(|i| (hint + i) % count).find_map(|number| {
             let mut held = self.slots.get(number)?.hold()?;
-            Some(Lease { scratch: held.scratch().as_mut()?, number, _held: held })
+            let scratch = NonNull::from(held.scratch().as_deref_mut()?);
+            Some(Lease { scratch, number, _held: held })
         })
     }
 
@@ -115,10 +117,9 @@ struct Held<'a> {
     slot: &'a Slot,
 }
 
-impl<'a> Held<'a> {
-    /// What is in the slot. The reference ends before `self` does: see [`Lease`].
-    fn scratch(&mut self) -> &'a mut Option<Box<Scratch>> {
-        // SAFETY: `busy` was false and is ours until the drop of `self`, which every caller outlives the reference with.
+impl Held<'_> {
+    fn scratch(&mut self) -> &mut Option<Box<Scratch>> {
+        // SAFETY: `busy` was false and is ours until `self` is dropped; `self` is borrowed exclusively meanwhile.
         unsafe { &mut *self.slot.scratch.get() }
     }
 }
@@ -131,9 +132,9 @@ impl Drop for Held<'_> {
 
 /// Exclusive use of one working memory; given back when dropped.
 pub struct Lease<'a> {
-    scratch: &'a mut Scratch,
+    // Not a reference: that would be taken to be valid until the end of a function that drops the lease.
+    scratch: NonNull<Scratch>,
     number: usize,
-    // Last: fields are dropped in this order, so the slot is given back when the reference is gone.
     _held: Held<'a>,
 }
 
@@ -147,12 +148,14 @@ impl Lease<'_> {
 impl core::ops::Deref for Lease<'_> {
     type Target = Scratch;
     fn deref(&self) -> &Scratch {
-        self.scratch
+        // SAFETY: the box in the slot stays as it is while the slot is held; `self` is borrowed.
+        unsafe { self.scratch.as_ref() }
     }
 }
 
 impl core::ops::DerefMut for Lease<'_> {
     fn deref_mut(&mut self) -> &mut Scratch {
-        self.scratch
+        // SAFETY: as in `deref`, and `self` is borrowed exclusively.
+        unsafe { self.scratch.as_mut() }
     }
 }

@@ -3,7 +3,6 @@
 
 use super::entry::{hooks, wide_hooks};
 use crate::ledger;
-use crate::lifecycle;
 use crate::real::resources as real;
 use crate::stack::Here;
 use crate::task;
@@ -59,7 +58,6 @@ hooks! {
         argument: *mut c_void
     ) -> c_int, |here| {
         let is_detached = is_detached(attributes);
-        lifecycle::expect_threads();
         // SAFETY: the program's own arguments, passed on.
         let answer = unsafe { real::PTHREAD_CREATE.get()(handle, attributes, main, argument) };
         if answer == 0 {
@@ -70,7 +68,6 @@ hooks! {
     }
 
     fn thrd_create(handle: *mut pthread_t, main: Function, argument: *mut c_void) -> c_int, |here| {
-        lifecycle::expect_threads();
         // SAFETY: the program's own arguments, passed on.
         let answer = unsafe { real::THRD_CREATE.get()(handle, main, argument) };
         if answer == 0 {

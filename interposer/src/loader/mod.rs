@@ -23,6 +23,8 @@ use memguard_unwind::{Admission, Identity, Loader, Tables};
 /// Most modules that are recorded at start-up.
 const FIXED_MAX: usize = 512;
 const PATH_MAX: usize = 4096;
+/// What one admission may take of our heap at most, with room to spare.
+const ADMISSION_BYTES: usize = 64 << 10;
 
 /// A module mapped at start-up, as `dl_iterate_phdr` described it.
 #[derive(Clone, Copy)]
@@ -165,7 +167,7 @@ impl Loader for DynamicLoader {
     }
 
     fn load(&self, address: u64, identity: &Identity) -> Option<Admission> {
-        if !crate::heap::has_room() {
+        if !crate::heap::has_room(ADMISSION_BYTES) {
             return None;
         }
         // Needs more stack than a small thread has; one admission at a time, so one stack serves.
