@@ -20,8 +20,8 @@ import subprocess
 import sys
 import tempfile
 
-from scaling import MODES, describe_machine, replace_between, stored
 import results
+from scaling import MODES, describe_machine, replace_between, stored
 from soak import ROOT, SERVICES, SoakError, need, wait_for_port
 
 DOCS = ROOT / "docs" / "latency.md"
