@@ -145,6 +145,7 @@ const TEXT_BYTES_MAX: usize = 4096;
 const WALKER_BYTES: usize = 64 << 10;
 /// A process that is so old when a sample is due is worth a segment. Leaks of younger ones end with them.
 const YOUNG_NS: u64 = 1_000_000_000;
+
 #[used]
 #[unsafe(link_section = ".init_array")]
 static CONSTRUCTOR: extern "C" fn() = start;
@@ -380,10 +381,8 @@ fn attach_alone() -> Option<()> {
     // leaks its parent's working memories, which is bounded by the depth of forks.
     let attached = unsafe { (*ATTACHED_STATE.0.get()).write(state) };
     attached.modules.seal(loader::fixed());
-    attached.pool.fill(match writers::now() {
-        Writers::One => 1,
-        Writers::Many => WALKERS_MAX,
-    });
+    // Where several threads walk, the first walk makes the others.
+    attached.pool.fill(1);
     if real::operators_pass_unseen() {
         segment.losses().count(Loss::OperatorsUnseen);
     }

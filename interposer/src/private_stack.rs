@@ -10,8 +10,8 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// Bytes of the stack; pages cost memory only when touched.
 const STACK_BYTES: usize = 256 << 10;
 
-/// Of its upper end so many bytes stay.
-const DEEP_BYTES: usize = 8 << 10;
+/// Of its upper end so many bytes are kept.
+const KEPT_BYTES: usize = 8 << 10;
 
 /// Bytes of a walk's stack.
 const WALK_BYTES: usize = 64 << 10;
@@ -64,7 +64,7 @@ pub fn run_deep<F: FnMut()>(mut work: F) {
         work();
         // Below what is in use just now: this frame, and its caller's, on the page at the top.
         let bottom = TOP.load(Ordering::Relaxed) - STACK_BYTES;
-        sys::advise(bottom as *mut c_void, STACK_BYTES - DEEP_BYTES, libc::MADV_DONTNEED);
+        sys::advise(bottom as *mut c_void, STACK_BYTES - KEPT_BYTES, libc::MADV_DONTNEED);
     });
 }
 

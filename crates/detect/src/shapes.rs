@@ -50,14 +50,13 @@ pub(crate) fn shape(
     config: &DetectConfig,
     now_ns: u64,
 ) -> Option<Suspicion> {
-    let (kind, curve): (Kind, Curve<'_>) =
-        if is_container(site) && !(config.sample_interval_bytes == 0.0 && fell_since(site, now_ns / 4)) {
-            (Kind::ContainerGrowing, Curve { site, of: live_bytes_at, at_most: SUDDEN })
-        } else if is_queue(site, now_ns) {
-            (Kind::QueueBacklog, Curve { site, of: waiting_s_at, at_most: f64::INFINITY })
-        } else {
-            return None;
-        };
+    let (kind, curve): (Kind, Curve<'_>) = if is_container(site, config, now_ns) {
+        (Kind::ContainerGrowing, Curve { site, of: live_bytes_at, at_most: SUDDEN })
+    } else if is_queue(site, now_ns) {
+        (Kind::QueueBacklog, Curve { site, of: waiting_s_at, at_most: f64::INFINITY })
+    } else {
+        return None;
+    };
     let holds = AGES.iter().take_while(|age| curve.doubles_until((now_ns as f64 * **age) as u64)).count();
     let bytes = estimate_bytes(site.live().iter().map(sized), config.sample_interval_bytes);
     if holds < 2
@@ -170,8 +169,9 @@ fn waiting_s_at(site: &Site, at_ns: u64) -> f64 {
     if per_s > 0.0 { held / per_s } else { 0.0 }
 }
 
-/// Whether one object makes up most of what is held, and there were others before it.
-fn is_container(site: &Site) -> bool {
+/// Whether one object makes up most of what is held, and there were others before it; and where everything is recorded, so
+/// that much is known of the past, none was much larger than those after it.
+fn is_container(site: &Site, config: &DetectConfig, now_ns: u64) -> bool {
     let totals = site.totals();
     let Some(largest) = site.live().iter().max_by(|a, b| a.estimated_bytes().total_cmp(&b.estimated_bytes()))
     else {
@@ -181,10 +181,11 @@ fn is_container(site: &Site) -> bool {
         && largest.estimated_bytes() > CONTAINER_SHARE * site.held_bytes()
         && totals.deaths >= 3
         && totals.died_count >= CONTAINER_ENDED_SHARE * totals.born_count
+        && !(config.sample_interval_bytes == 0.0 && fell_since(site, now_ns / 4))
 }
 
 /// Whether, since a time, a site ever held much less than before, and did not get it back at once: a look may fall between the
-/// end of what is enlarged and its new birth, or see both. Only where everything is recorded is so much known of the past.
+/// end of what is enlarged and its new birth, or see both.
 fn fell_since(site: &Site, since_ns: u64) -> bool {
     let points = site.history().points();
     let from = points.partition_point(|point| point.at_ns < since_ns);

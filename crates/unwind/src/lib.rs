@@ -8,8 +8,9 @@
 //!                                dynamic modules (may be closed any time, read from a private mapping)
 //! ```
 //!
-//! The only allocations are at start-up ([`Pool::fill`], [`ModuleSet::seal`]), when several threads walk for the first time, and when a new dynamic module is
-//! admitted ([`ModuleSet::admit`]); all are called where the caller knows allocation is in order.
+//! The only allocations are at start-up ([`Pool::fill`], [`ModuleSet::seal`]), when several threads walk for the first time,
+//! and when a new dynamic module is admitted ([`ModuleSet::admit`]); all are called where the caller knows allocation is in
+//! order.
 //! Memory safety rests on three promises of the caller: [`StackMemory`] only loads what is mapped, the
 //! tables given for fixed modules live forever, those for dynamic modules live until `release` is called.
 #![no_std]

@@ -187,12 +187,11 @@ impl ModuleSet {
             return Some(user);
         }
         loader.identify(address)?;
-        if self.admitting.swap(true, Ordering::Acquire) {
-            return None;
-        }
+        let mut user = None;
         // Once more: the thread that was admitting just now may have admitted this one.
-        let user = self.known(address, loader).or_else(|| self.admit(address, loader));
-        self.admitting.store(false, Ordering::Release);
+        self.unless_admitting(|| {
+            user = self.known(address, loader).or_else(|| self.admit(address, loader));
+        });
         user
     }
 
