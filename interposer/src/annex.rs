@@ -21,13 +21,9 @@ unsafe extern "C" fn allocated(block: *mut c_void, bytes: usize, sp: u64, fp: u6
     if block.is_null() {
         return false;
     }
-    let thread = thread::current();
     // SAFETY: the calling thread's own block; no reference to it is held.
-    unsafe {
-        if (*thread).last_due == block as u64 {
-            return true;
-        }
-        (*thread).countdown = (*thread).countdown.wrapping_sub(bytes as u64);
+    if unsafe { (*thread::current()).last_due } == block as u64 {
+        return true;
     }
     sample::allocated(block, bytes, sp, fp);
     false

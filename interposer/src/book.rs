@@ -2,11 +2,8 @@
 //! that order of truth: what is not in the live table was never born, whatever else was lost.
 
 use crate::filter;
-use crate::lifecycle::Attached;
-use crate::thread::{self, TIMED_ONE_IN};
 use memguard_segment::{
-    Dropped, Event, EventKind, HeaderWord, LiveTable, Loss, Losses, Record, Ring, Segment, TotalsTable,
-    Writers,
+    Dropped, Event, EventKind, LiveTable, Loss, Losses, Record, Ring, Segment, TotalsTable, Writers,
 };
 
 /// The parts of the segment that the books are kept in, told how many threads write to them.
@@ -16,17 +13,20 @@ pub struct Books {
     ring: Ring<'static>,
     losses: Losses<'static>,
     writers: Writers,
+    /// Whether what is booked is a sample of many.
+    samples: bool,
 }
 
 impl Books {
-    /// Of this segment.
-    pub fn of(segment: &Segment<'static>, writers: Writers) -> Self {
+    /// Of this segment; whether samples are booked, or everything.
+    pub fn of(segment: &Segment<'static>, samples: bool, writers: Writers) -> Self {
         Self {
             live: segment.live().written_by(writers),
             totals: segment.totals().written_by(writers),
             ring: segment.ring().written_by(writers),
             losses: segment.losses().written_by(writers),
             writers,
+            samples,
         }
     }
 
@@ -40,9 +40,9 @@ impl Books {
         }
         // Before the table and taken back after it: a handler that leaves by longjmp in between must not leave a page that
         // counts too few objects, because frees of all others in it would then pass unseen. Too many only cost a look.
-        filter::add(record.address, self.writers);
+        filter::add(record.address, self.samples, self.writers);
         if self.live.insert(record).is_err() {
-            filter::remove(record.address, self.writers);
+            filter::remove(record.address, self.samples, self.writers);
             self.losses.count(Loss::LiveTableFull);
             return;
         }
@@ -54,6 +54,12 @@ impl Books {
     #[inline]
     pub fn prefetch(&self, address: u64) {
         self.live.prefetch(address);
+    }
+
+    /// Whether there may be an object at this address: a neighbour of one that is booked is let go at once.
+    #[inline]
+    pub fn may_hold(&self, address: u64) -> bool {
+        !self.samples || filter::may_be(address)
     }
 
     /// Takes an object out of the table for a call that may fail; [`Books::restore`] or [`Books::finish`] must follow.
@@ -73,7 +79,7 @@ impl Books {
     /// Books the death of an object that is out of the table already.
     #[inline]
     pub fn finish(&self, record: &Record, now_ns: u64) {
-        filter::remove(record.address, self.writers);
+        filter::remove(record.address, self.samples, self.writers);
         let lifetime_ns = now_ns.saturating_sub(record.born_ns);
         self.totals.death(record.stack, record.size_bytes, f64::from(record.p), lifetime_ns);
         self.event(EventKind::Death, record, now_ns);
@@ -95,21 +101,5 @@ impl Books {
             Err(Dropped::Full) => self.losses.count(Loss::RingFull),
             Err(Dropped::Abandoned) => self.losses.count(Loss::EventAbandoned),
         }
-    }
-}
-
-/// Books the death of the object at this address, if it was sampled. Before the real free: afterwards another thread
-/// may be given the address at once.
-#[inline]
-pub fn death(attached: &Attached, address: u64) {
-    let books = attached.books();
-    // The clock is read only for an object that is ours: most calls come because of a neighbour in the page.
-    let Some(record) = books.suspend(address) else { return };
-    // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
-    let timed = unsafe { (*thread::current()).books() };
-    let started_ns = if timed { attached.now_ns() } else { 0 };
-    books.finish(&record, attached.death_ns());
-    if timed {
-        attached.spent(HeaderWord::HookNs, started_ns, TIMED_ONE_IN);
     }
 }

@@ -12,7 +12,7 @@ use crate::lifecycle::{self, Attached, Standing};
 use crate::mapping_homes;
 use crate::stack::{self, Here};
 use crate::task;
-use crate::thread::{self, TIMED_ONE_IN};
+use crate::thread;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering};
 use memguard_segment::{
@@ -60,7 +60,7 @@ fn with_stack(class: Class, here: Here, book: impl FnOnce(&'static Attached, u32
     book(attached, stack);
     attached.segment.totals().count_birth(stack);
     if timed {
-        attached.spent(HeaderWord::ResourceHookNs, started_ns, TIMED_ONE_IN);
+        attached.spent_by_all(HeaderWord::ResourceHookNs, started_ns);
     }
 }
 

@@ -16,7 +16,8 @@ use crate::book::Books;
 use crate::join::{self, Step};
 use crate::private_stack::{self, WalkStacks};
 use crate::sys;
-use crate::{clock, filter, heap, loader, proc_self, real, session, strangers, thread, writers};
+use crate::thread::{self, TIMED_ONE_IN};
+use crate::{clock, filter, heap, loader, passing, proc_self, real, session, strangers, writers};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -44,6 +45,8 @@ pub struct Attached {
     /// The books, for one writer and for many.
     books: [Books; 2],
     origin_ns: u64,
+    /// What reading the clock takes, in ns.
+    clock_ns: u64,
 }
 
 impl Attached {
@@ -76,9 +79,15 @@ impl Attached {
 
     /// Books time spent in a hook since `started_ns`. One that took longer than any hook does was interrupted: the thread
     /// waited for a processor, which costs the program nothing.
-    pub fn spent(&self, on: HeaderWord, started_ns: u64, times: u32) {
+    pub fn spent(&self, on: HeaderWord, started_ns: u64) {
         let took_ns = self.now_ns().saturating_sub(started_ns).min(HOOK_NS_MAX);
-        self.segment.add(on, took_ns.wrapping_mul(u64::from(times)));
+        self.segment.add(on, took_ns);
+    }
+
+    /// Books the same for all of [`TIMED_ONE_IN`] hooks, of which the others read no clock.
+    pub fn spent_by_all(&self, on: HeaderWord, started_ns: u64) {
+        let took_ns = self.now_ns().saturating_sub(started_ns).min(HOOK_NS_MAX);
+        self.segment.add(on, took_ns.saturating_sub(self.clock_ns) * u64::from(TIMED_ONE_IN) + self.clock_ns);
     }
 
     /// Time on the process clock, some milliseconds old at most, for what lives long enough.
@@ -366,8 +375,8 @@ fn attach_alone() -> Option<()> {
         session::refuse(Refusal::CannotMap);
         None
     })?;
-    let books = [Writers::One, Writers::Many].map(|writers| Books::of(&segment, writers));
     let records_everything = session::settings().sample_interval_bytes == 0;
+    let books = [Writers::One, Writers::Many].map(|w| Books::of(&segment, !records_everything, w));
     let state = Attached {
         segment,
         modules: ModuleSet::new(),
@@ -376,6 +385,7 @@ fn attach_alone() -> Option<()> {
         records_everything,
         books,
         origin_ns,
+        clock_ns: clock::cost_ns(),
     };
     // SAFETY: this thread holds ATTACHING; nobody reads until ATTACHED is set. What a fork child overwrites here
     // leaks its parent's working memories, which is bounded by the depth of forks.
@@ -386,6 +396,7 @@ fn attach_alone() -> Option<()> {
     if real::operators_pass_unseen() {
         segment.losses().count(Loss::OperatorsUnseen);
     }
+    passing::measure(attached);
     segment.set(HeaderWord::State, State::Active as u64);
     Some(())
 }

@@ -8,8 +8,8 @@
 use crate::errno::KeepErrno;
 use crate::lifecycle::{self, Attached, Standing};
 use crate::stack::{self, Here};
-use crate::thread::{self, TIMED_ONE_IN, Thread};
-use crate::{book, clock, loader, real, session, sys, writers};
+use crate::thread::{self, Thread};
+use crate::{clock, loader, passing, real, session, sys, writers};
 use core::ffi::{c_int, c_void};
 use memguard_sampling::{inclusion_probability, next_gap_bytes};
 use memguard_segment::{Class, HeaderWord, Loss, Record};
@@ -26,18 +26,20 @@ const STRETCH_SHARE: u64 = 16;
 /// still be there, sampling within it does no harm: its working memory is leased to it.
 const REENTRIES_MAX: u32 = 16;
 
-/// Called when a thread's countdown may have run out and the real allocation is done.
+/// Called when an allocation may use the thread's countdown up, and the real one is done. Counts it. Until a new gap is
+/// drawn the countdown keeps what it had before: what a longjmp out of here leaves is small, and soon used up. Gives the
+/// probability with which the block was recorded, if it was.
 #[cold]
 #[inline(never)]
-pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
+pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> Option<f32> {
     let _errno = KeepErrno::new();
     let block = thread::current();
     // SAFETY: the calling thread's own block. A signal handler may enter here again and change it; the fields are
     // plain integers, and `busy_sp` keeps it from more than its countdown.
     let thread: &mut Thread = unsafe { &mut *block };
-    // Not due: the sum of sizes came here for another reason (a realloc of a sampled block, an absurd size).
-    if (thread.countdown as i64) > 0 {
-        return;
+    // Not due: it came here for another reason (a realloc of a sampled block).
+    if counts_down(thread, size_bytes) {
+        return None;
     }
     thread.last_due = address as u64;
     let (interval_bytes, attached) = match lifecycle::standing() {
@@ -45,15 +47,20 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
             (attached.segment.get(HeaderWord::SampleIntervalBytes), Some(attached))
         }
         Standing::Attachable => (session::sample_interval_bytes(), None),
-        Standing::Early => return thread.countdown = SOON_BYTES,
-        Standing::Off => return thread.countdown = NEVER,
+        Standing::Early => {
+            thread.countdown = SOON_BYTES;
+            return None;
+        }
+        Standing::Off => {
+            thread.countdown = NEVER;
+            return None;
+        }
     };
     if !thread.armed {
         // A new thread: its first countdown starts with this allocation.
         arm(thread, interval_bytes);
-        thread.countdown = thread.countdown.wrapping_sub(size_bytes as u64);
-        if (thread.countdown as i64) > 0 {
-            return;
+        if counts_down(thread, size_bytes) {
+            return None;
         }
     }
     // Only now, with a sample due: a process that allocates little never pays for a segment. One that is too young goes on
@@ -64,7 +71,7 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
         } else {
             draw(thread, interval_bytes);
         }
-        return;
+        return None;
     };
     if thread.busy_sp != 0 && sp <= thread.busy_sp && thread.reentries < REENTRIES_MAX {
         // A signal handler that interrupted our slow path, which lies above us on the stack and will set the
@@ -72,26 +79,21 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
         thread.reentries += 1;
         thread.countdown = SOON_BYTES;
         attached.segment.losses().count(Loss::Reentered);
-        return;
+        return None;
     }
-    if thread.rest_bytes != 0 && !stretch_ended(thread, interval_bytes) {
-        return;
+    if thread.rest_bytes != 0 && !stretch_ended(thread, size_bytes as u64, interval_bytes) {
+        return None;
     }
     thread.busy_sp = sp;
     thread.reentries = 0;
     // A walk costs a thousand times what recognising a stack does, so each is timed; of very many, one for some.
-    let timed_for = if !attached.records_everything {
-        1
-    } else if thread.books() {
-        TIMED_ONE_IN
-    } else {
-        0
-    };
-    let started_ns = if timed_for != 0 { attached.now_ns() } else { 0 };
+    let is_timed = !attached.records_everything || thread.books();
+    let started_ns = if is_timed { attached.now_ns() } else { 0 };
     if !thread.counted {
         thread.counted = true;
         attached.segment.add(HeaderWord::Threads, 1);
     }
+    let mut recorded = None;
     if !address.is_null() {
         if attached.records_everything {
             // Needed in some ten ns, when the stack is known.
@@ -99,14 +101,28 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) {
         }
         let born_ns =
             if attached.records_everything { attached.birth_ns(thread.bookings) } else { started_ns };
-        record(attached, thread, address, size_bytes as u64, sp, fp, born_ns);
+        recorded = record(attached, thread, address, size_bytes as u64, sp, fp, born_ns);
     }
     // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
     draw(thread, interval_bytes);
-    if timed_for != 0 {
-        attached.spent(HeaderWord::HookNs, started_ns, timed_for);
+    if is_timed && attached.records_everything {
+        attached.spent_by_all(HeaderWord::HookNs, started_ns);
+    } else if is_timed {
+        attached.spent(HeaderWord::HookNs, started_ns);
     }
     thread.busy_sp = 0;
+    recorded
+}
+
+/// Counts an allocation, unless it uses the countdown up; then false, and nothing is changed.
+fn counts_down(thread: &mut Thread, size_bytes: usize) -> bool {
+    match thread.countdown.checked_sub(size_bytes as u64) {
+        None | Some(0) => false,
+        Some(left) => {
+            thread.countdown = left;
+            true
+        }
+    }
 }
 
 /// Draws a thread's first countdown.
@@ -134,8 +150,8 @@ fn count_down(thread: &mut Thread, gap_bytes: u64) {
 
 /// A stretch of the gap has run out with this allocation: goes on with what is left of it, at another interval with a new
 /// one (the exponential gap has no memory). True if the allocation reaches the end of the gap, and so is the sample.
-fn stretch_ended(thread: &mut Thread, interval_bytes: u64) -> bool {
-    let beyond_bytes = thread.countdown.wrapping_neg();
+fn stretch_ended(thread: &mut Thread, size_bytes: u64, interval_bytes: u64) -> bool {
+    let beyond_bytes = size_bytes.saturating_sub(thread.countdown);
     let left_bytes = thread.rest_bytes.saturating_sub(beyond_bytes);
     if left_bytes == 0 {
         thread.rest_bytes = 0;
@@ -155,15 +171,21 @@ fn record(
     sp: u64,
     fp: u64,
     born_ns: u64,
-) {
+) -> Option<f32> {
     // Of the interval with which this countdown was drawn, whatever it is now.
     let p = inclusion_probability(size_bytes, thread.interval_bytes) as f32;
     if p <= 0.0 {
-        return;
+        return None;
     }
     attached.segment.add_by(writers::now(), HeaderWord::Samples, 1);
+    if attached.segment.get(HeaderWord::Samples).is_multiple_of(passing::SAMPLES)
+        && !attached.records_everything
+    {
+        passing::measure(attached);
+    }
     let stack = stack::number(attached, thread, Here::at_entry(sp, fp), Class::Heap);
     attached.books().birth(&Record { address: address as u64, size_bytes, born_ns, stack, p });
+    Some(p)
 }
 
 macro_rules! allocating {
@@ -234,21 +256,33 @@ pub fn reallocated(
     }
     let suspended = {
         let _errno = KeepErrno::new();
-        with_attached(|attached| Some((attached, attached.books().suspend(old as u64)?)))
+        with_attached(|attached| {
+            if !attached.books().may_hold(old as u64) {
+                return None;
+            }
+            Some((attached, now_and_then_timed(attached, || attached.books().suspend(old as u64))?))
+        })
     };
     let new = call();
     {
         let _errno = KeepErrno::new();
         if let Some((attached, record)) = suspended {
-            // Null for a size of zero means freed (glibc); null otherwise means that nothing happened.
-            if new.is_null() && bytes != 0 {
-                attached.books().restore(&record, attached.death_ns());
-            } else {
-                attached.books().finish(&record, attached.death_ns());
-            }
+            now_and_then_timed(attached, || {
+                // Null for a size of zero means freed (glibc); null otherwise means that nothing happened.
+                if new.is_null() && bytes != 0 {
+                    attached.books().restore(&record, attached.death_ns());
+                } else {
+                    attached.books().finish(&record, attached.death_ns());
+                }
+            });
         }
     }
-    allocated(new, bytes, sp, fp);
+    if let Some(p) = allocated(new, bytes, sp, fp)
+        && let Standing::Attached(attached) = lifecycle::standing()
+        && !attached.records_everything
+    {
+        attached.segment.add(HeaderWord::Resizes, (1.0 / p + 0.5) as u64);
+    }
     new
 }
 
@@ -259,22 +293,47 @@ fn with_attached<T>(f: impl FnOnce(&'static Attached) -> Option<T>) -> Option<T>
     }
 }
 
-/// A free that the filter let through: the block's death is booked if it was sampled. False if the block must not
-/// reach the real allocator.
+/// Does it, and measures one such call in so many, which stands for all.
+#[inline]
+fn now_and_then_timed<T>(attached: &Attached, call: impl FnOnce() -> T) -> T {
+    // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
+    let thread = unsafe { &mut *thread::current() };
+    if thread.countdown > NEVER {
+        // Left by longjmp between the two instructions of a hook that count and put back.
+        thread.countdown = SOON_BYTES;
+    }
+    if !thread.books() {
+        return call();
+    }
+    let started_ns = attached.now_ns();
+    let answer = call();
+    attached.spent_by_all(HeaderWord::HookNs, started_ns);
+    answer
+}
+
+/// A free of a page that holds something: the block's death is booked if it is recorded. Before the real free: afterwards
+/// another thread may be given the address at once. False if the block must not reach the real allocator.
 #[inline(never)]
 pub fn freed(block: *mut c_void) -> bool {
     if real::is_bootstrap(block) {
         return false;
     }
+    let Standing::Attached(attached) = lifecycle::standing() else { return true };
+    let books = attached.books();
+    if !books.may_hold(block as u64) {
+        return true;
+    }
     let _errno = KeepErrno::new();
-    with_attached(|attached| {
-        if attached.records_everything {
-            // The allocator will look at what it keeps before the block; meanwhile it can be on its way.
-            sys::prefetch((block as usize).wrapping_sub(size_of::<usize>()));
-            attached.books().prefetch(block as u64);
+    if attached.records_everything {
+        // The allocator will look at what it keeps before the block; meanwhile it can be on its way.
+        sys::prefetch((block as usize).wrapping_sub(size_of::<usize>()));
+        books.prefetch(block as u64);
+    }
+    now_and_then_timed(attached, || {
+        if let Some(record) = books.suspend(block as u64) {
+            // The clock is read only for an object that is ours.
+            books.finish(&record, attached.death_ns());
         }
-        book::death(attached, block as u64);
-        Some(())
     });
     true
 }

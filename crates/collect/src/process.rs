@@ -192,6 +192,16 @@ impl ProcessReader {
         }
     }
 
+    /// Calls that changed a block's size, estimated; each counts as a birth and a death in the totals.
+    pub fn resizes(&self) -> u64 {
+        self.segment().get(HeaderWord::Resizes)
+    }
+
+    /// What a call takes in a hook of the heap that only passes it on, in ns.
+    pub fn passing_ns(&self) -> f64 {
+        self.segment().get(HeaderWord::PassingPs) as f64 / 1000.0
+    }
+
     /// Mean bytes between samples now.
     pub fn sample_interval_bytes(&self) -> u64 {
         self.segment().get(HeaderWord::SampleIntervalBytes)

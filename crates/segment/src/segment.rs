@@ -62,6 +62,10 @@ pub enum HeaderWord {
     OwnMemory,
     /// Its length in bytes.
     OwnMemoryBytes,
+    /// Calls that changed a block's size, estimated: the totals count each as a birth and a death.
+    Resizes,
+    /// What a call takes in a hook of the heap that only passes it on, in ps.
+    PassingPs,
 }
 
 /// The words that hold the capacities, in the order of [`Capacities::as_array`].

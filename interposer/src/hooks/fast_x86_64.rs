@@ -1,10 +1,11 @@
-//! Interposer, hooks of the malloc family for x86-64: five instructions, the last a jump to the real function, so that
+//! Interposer, hooks of the malloc family for x86-64: four instructions to count, six to ask, the last a jump to the real function, so that
 //! the real function returns straight to the program and sees nothing of us.
 //!
 //! Allocation: subtract the size from the thread's countdown; "below or equal" (unsigned borrow, or exactly zero)
-//! takes the slow path with the caller's stack and frame pointers as further arguments. So does a negative countdown: one
-//! that was used up by a call that a signal handler's longjmp left before the next could be drawn. Free: look at the page's
-//! byte in the filter. Only registers that a call may change anyway are touched; argument registers are not.
+//! takes the slow path with the caller's stack and frame pointers as further arguments, and puts the countdown back first:
+//! the slow path counts itself, and a signal handler's longjmp never leaves a countdown that has run below zero. Free: look
+//! at the page's byte in the filter. Only registers that a call may change anyway are touched; argument registers are not.
+//! Each function lies on a cache line of its own: its branch and its jump share an entry of the branch predictor.
 
 use crate::filter::FILTER;
 use crate::{real, sample};
@@ -27,12 +28,13 @@ macro_rules! allocating {
                 "mov rax, qword ptr [rip + memguard_thread@GOTTPOFF]",
                 concat!("sub qword ptr fs:[rax], ", $size),
                 "jbe 2f",
-                "js 2f",
                 "jmp qword ptr [rip + {next}]",
                 "2:",
+                concat!("add qword ptr fs:[rax], ", $size),
                 concat!("mov ", $sp, ", rsp"),
                 concat!("mov ", $fp, ", rbp"),
                 "jmp {slow}",
+                ".p2align 6",
                 next = sym $next,
                 slow = sym $slow,
             )
@@ -64,13 +66,14 @@ pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
         "mov rcx, qword ptr [rip + memguard_thread@GOTTPOFF]",
         "sub qword ptr fs:[rcx], rax",
         "jbe 2f",
-        "js 2f",
         "3:",
         "jmp qword ptr [rip + {next}]",
         "2:",
+        "add qword ptr fs:[rcx], rax",
         "mov rdx, rsp",
         "mov rcx, rbp",
         "jmp {slow}",
+        ".p2align 6",
         next = sym real::CALLOC,
         slow = sym sample::calloc,
     )
@@ -90,14 +93,15 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, bytes: usize) -> *mut c_voi
         "lea rcx, [rip + {filter}]",
         "sub qword ptr fs:[rdx], rsi",
         "jbe 2f",
-        "js 2f",
         "cmp byte ptr [rcx + rax], 0",
         "jne 2f",
         "jmp qword ptr [rip + {next}]",
         "2:",
+        "add qword ptr fs:[rdx], rsi",
         "mov rdx, rsp",
         "mov rcx, rbp",
         "jmp {slow}",
+        ".p2align 6",
         filter = sym FILTER,
         next = sym real::REALLOC,
         slow = sym sample::realloc,
@@ -125,16 +129,17 @@ pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, bytes: u
         "lea rcx, [rip + {filter}]",
         "sub qword ptr fs:[rdx], rsi",
         "jbe 2f",
-        "js 2f",
         "cmp byte ptr [rcx + rax], 0",
         "jne 2f",
         "jmp qword ptr [rip + {next}]",
         "3:",
         "jmp qword ptr [rip + {refuses}]",
         "2:",
+        "add qword ptr fs:[rdx], rsi",
         "mov rdx, rsp",
         "mov rcx, rbp",
         "jmp {slow}",
+        ".p2align 6",
         filter = sym FILTER,
         next = sym real::REALLOC,
         refuses = sym real::REALLOCARRAY,
@@ -144,13 +149,13 @@ pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, bytes: u
 
 /// A hook that frees: the page filter decides; other arguments stay where they are.
 macro_rules! freeing {
-    ($name:ident, $slow:path, $next:path, fn($($arg:ident: $ty:ty),*)) => {
+    ($(#[$attribute:meta])* $name:ident, $slow:path, $next:path, fn($($arg:ident: $ty:ty),*)) => {
         /// See the C standard library's function of this name.
         ///
         /// # Safety
         /// As for that function.
         #[unsafe(naked)]
-        #[unsafe(no_mangle)]
+        $(#[$attribute])*
         pub unsafe extern "C" fn $name($($arg: $ty),*) {
             naked_asm!(
                 "mov eax, edi",
@@ -161,6 +166,7 @@ macro_rules! freeing {
                 "jmp qword ptr [rip + {next}]",
                 "2:",
                 "jmp {slow}",
+                ".p2align 6",
                 filter = sym FILTER,
                 next = sym $next,
                 slow = sym $slow,
@@ -169,14 +175,40 @@ macro_rules! freeing {
     };
 }
 
-freeing!(free, sample::free, real::FREE, fn(block: *mut c_void));
-freeing!(cfree, sample::cfree, real::CFREE, fn(block: *mut c_void));
-freeing!(free_sized, sample::free_sized, real::FREE_SIZED, fn(block: *mut c_void, bytes: usize));
 freeing!(
+    #[unsafe(no_mangle)]
+    free,
+    sample::free,
+    real::FREE,
+    fn(block: *mut c_void)
+);
+freeing!(
+    #[unsafe(no_mangle)]
+    cfree,
+    sample::cfree,
+    real::CFREE,
+    fn(block: *mut c_void)
+);
+freeing!(
+    #[unsafe(no_mangle)]
+    free_sized,
+    sample::free_sized,
+    real::FREE_SIZED,
+    fn(block: *mut c_void, bytes: usize)
+);
+freeing!(
+    #[unsafe(no_mangle)]
     free_aligned_sized,
     sample::free_aligned_sized,
     real::FREE_ALIGNED_SIZED,
     fn(block: *mut c_void, alignment: usize, bytes: usize)
+);
+freeing!(
+    /// Not exported: the same way, to a function that does nothing; to measure it.
+    passed,
+    sample::free,
+    real::NOTHING,
+    fn(block: *mut c_void)
 );
 
 /// See dlclose(3).

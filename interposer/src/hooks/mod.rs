@@ -5,9 +5,13 @@
 
 #[cfg(all(not(feature = "portable"), target_arch = "x86_64"))]
 mod fast_x86_64;
+#[cfg(all(not(feature = "portable"), target_arch = "x86_64"))]
+pub use fast_x86_64::passed;
 
 #[cfg(not(all(not(feature = "portable"), target_arch = "x86_64")))]
 mod portable;
+#[cfg(not(all(not(feature = "portable"), target_arch = "x86_64")))]
+pub use portable::passed;
 
 pub(crate) mod entry;
 

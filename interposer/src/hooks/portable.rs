@@ -1,24 +1,23 @@
 //! Interposer, hooks of the malloc family without assembly: the same decisions as the x86-64 ones, in plain Rust,
 //! with the thread's state in a `thread_local!`. The slow path walks the stack from its own frame and drops ours.
 
-use crate::thread::{self, Thread};
-use crate::{filter, lifecycle, real, sample};
+use crate::{filter, lifecycle, real, sample, thread};
 use core::ffi::{c_int, c_void};
 
-/// Subtracts from the countdown; true if the slow path is due.
-fn counts_down(bytes: usize) -> bool {
+/// Whether this allocation would use the countdown up; then the slow path counts it. Otherwise it is counted.
+fn is_due(bytes: usize) -> bool {
     // Before the constructor the loader may not have set this thread's storage up yet.
     if !lifecycle::has_started() {
         return false;
     }
-    let thread: *mut Thread = thread::current();
     // SAFETY: the block is the calling thread's own; no reference to it is held across hooks.
-    unsafe {
-        let before = (*thread).countdown;
-        let after = before.wrapping_sub(bytes as u64);
-        (*thread).countdown = after;
-        // Negative: a call that was left by longjmp had used it up.
-        before <= bytes as u64 || (after as i64) < 0
+    let countdown = unsafe { &mut (*thread::current()).countdown };
+    match countdown.checked_sub(bytes as u64) {
+        None | Some(0) => true,
+        Some(left) => {
+            *countdown = left;
+            false
+        }
     }
 }
 
@@ -36,7 +35,7 @@ macro_rules! allocating {
                 // SAFETY: the program's own arguments, passed on.
                 return unsafe { real::$next.get()($($arg),*) };
             };
-            if counts_down(size) || (!old.is_null() && filter::may_hold(old as u64)) {
+            if (!old.is_null() && filter::may_hold(old as u64)) || is_due(size) {
                 let here = core::ptr::from_ref(&size) as u64;
                 // SAFETY: the program's own arguments, passed on.
                 return unsafe { sample::$name($($arg,)* here, 0) };
@@ -72,7 +71,7 @@ pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, bytes: u
         // SAFETY: the program's own arguments, passed on.
         return unsafe { real::REALLOCARRAY.get()(block, count, bytes) };
     };
-    if counts_down(product) || (!block.is_null() && filter::may_hold(block as u64)) {
+    if (!block.is_null() && filter::may_hold(block as u64)) || is_due(product) {
         let here = core::ptr::from_ref(&product) as u64;
         // SAFETY: the program's own block.
         return unsafe { sample::realloc(block, product, here, 0) };
@@ -82,16 +81,16 @@ pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, bytes: u
 }
 
 macro_rules! freeing {
-    ($($name:ident, $next:ident, |$block:ident $(, $arg:ident)*|;)*) => {$(
+    ($($(#[$attribute:meta])* $name:ident, $next:ident, $slow:ident, |$block:ident $(, $arg:ident)*|;)*) => {$(
         /// See the C standard library's function of this name.
         ///
         /// # Safety
         /// As for that function.
-        #[unsafe(no_mangle)]
+        $(#[$attribute])*
         pub unsafe extern "C" fn $name($block: *mut c_void $(, $arg: usize)*) {
             if filter::may_hold($block as u64) {
                 // SAFETY: the program's own arguments, passed on.
-                return unsafe { sample::$name($block $(, $arg)*) };
+                return unsafe { sample::$slow($block $(, $arg)*) };
             }
             // SAFETY: the program's own arguments, passed on.
             unsafe { real::$next.get()($block $(, $arg)*) }
@@ -100,10 +99,12 @@ macro_rules! freeing {
 }
 
 freeing! {
-    free, FREE, |block|;
-    cfree, CFREE, |block|;
-    free_sized, FREE_SIZED, |block, bytes|;
-    free_aligned_sized, FREE_ALIGNED_SIZED, |block, alignment, bytes|;
+    #[unsafe(no_mangle)] free, FREE, free, |block|;
+    #[unsafe(no_mangle)] cfree, CFREE, cfree, |block|;
+    #[unsafe(no_mangle)] free_sized, FREE_SIZED, free_sized, |block, bytes|;
+    #[unsafe(no_mangle)] free_aligned_sized, FREE_ALIGNED_SIZED, free_aligned_sized, |block, alignment, bytes|;
+    /// Not exported: the same way, to a function that does nothing; to measure it.
+    passed, NOTHING, free, |block|;
 }
 
 /// See dlclose(3).

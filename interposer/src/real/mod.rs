@@ -55,6 +55,12 @@ impl<F: Copy> Next<F> {
     }
 }
 
+/// Leads to a function that does nothing.
+pub static NOTHING: Next<unsafe extern "C" fn(*mut c_void)> =
+    Next::new(nothing as unsafe extern "C" fn(*mut c_void) as *mut ());
+
+unsafe extern "C" fn nothing(_: *mut c_void) {}
+
 next_functions! {
     /// `cfree`, which glibc dropped in 2.26; there it is `free`.
     CFREE, c"cfree", boot::free, fn(*mut c_void);

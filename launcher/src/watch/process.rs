@@ -26,9 +26,11 @@ use super::sites::{ProcessSites, Sites};
 use super::tracer::Tracer;
 use crate::spawn::ProgramExit;
 
-/// What a hook of the heap takes that only passes the call on, in ns: a handful of instructions, which measuring one by one
-/// would cost more than they do. Half of what a pair of malloc and free takes longer under `benches/programs/lifo.c`.
-const PASSING_NS: f64 = 0.7;
+/// Beside a program's own instructions a call that is passed on takes this part of what it takes in a loop of nothing else,
+/// where each waits for the jumps of the one before. Measured by `benches/programs/turns.c`, see docs/performance.md.
+const PASSING_SHARE: f64 = 0.33;
+/// A change of size both counts and asks, where an allocation only counts and a free only asks. Measured the same way.
+const RESIZE_CALLS: f64 = 1.4;
 
 /// How many looks a process is judged by that was over before the first.
 const REPLAYED_LOOKS: u64 = 12;
@@ -239,8 +241,9 @@ impl Watched {
         reading.rss_bytes = stat.filter(|stat| !stat.is_ending).map(|stat| stat.rss_bytes);
         // Where everything is recorded, no call is only passed on.
         if reader.sample_interval_bytes() > 1 {
-            let calls: f64 = reading.totals.iter().map(|t| t.born_count + t.died_count).sum();
-            self.costs.passing_ns = (calls * PASSING_NS) as u64;
+            let booked: f64 = reading.totals.iter().map(|t| t.born_count + t.died_count).sum();
+            let calls = (booked - (2.0 - RESIZE_CALLS) * reader.resizes() as f64).max(0.0);
+            self.costs.passing_ns = (calls * PASSING_SHARE * reader.passing_ns()) as u64;
         }
         let stacks = reading.totals.iter().map(|totals| totals.stack);
         self.sites.learn(stacks.chain(reading.live.iter().flatten().map(|s| s.stack)), reader, sites);
