@@ -103,7 +103,7 @@ def build_programs(binaries: pathlib.Path) -> None:
             if output.exists() and output.stat().st_mtime >= newest:
                 continue
             try:
-                failed = subprocess.run([*compiler, str(source), "-o", str(output)], check=False).returncode != 0
+                failed = subprocess.run([*compiler, str(source), "-o", str(output), "-lm"], check=False).returncode != 0
             except OSError as error:
                 raise BenchError(f"{compiler[0]} cannot be started ({error.strerror})") from None
             if failed:

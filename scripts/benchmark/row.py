@@ -11,7 +11,7 @@ import random
 import sys
 import time
 
-from . import run, service
+from . import run, service, turns
 from .place import BenchError, Place
 from .variant import ALLOCATORS, Variant
 from .workload import NOTHING, Workload
@@ -38,6 +38,9 @@ def measure(place: Place, workload: Workload, variants: list[Variant], pairs: in
             row["instructions"][variant.name] = [counted(place, workload, variant, n) for n in sizes_to_count(workload)]
     if options.no_time:
         return row
+    if workload.turns:
+        row["turns"] = turns.measure(place, workload, variants, options.quick)
+        began = time.monotonic()
 
     own, peers, slow = [], [], []
     cost = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import statistics
 
 from . import judge
 from .variant import OWN, PEERS, TITLES
@@ -41,7 +42,8 @@ def targets(data: dict) -> str:
             if workload.forward_target:
                 wanted += f", instructions ≤ {workload.forward_target:.2f} × forward only"
             counted = f"{found['counted']:.4f} × {found['over']}" if found["counted"] is not None else ""
-            rows.append([workload.title, wanted, spread(found["cpu"]), spread(found["wall"]), counted, found["verdict"]])
+            cpu = spread(found["cpu"]) + (" in turns" if found["in_turns"] else "")
+            rows.append([workload.title, wanted, cpu, spread(found["wall"]), counted, found["verdict"]])
     text = table(["guard mode", "target", "CPU × plain (95 %)", "wall × plain (95 %)", "instructions", ""], rows)
     return text + "\n\n" + table(["what", "target", "measured", ""], others(data))
 
@@ -110,6 +112,24 @@ def overhead(data: dict) -> str:
     return table(["workload", "report: hooks, %", "collector, %", "together, %", "measured, % (95 %)", "within 0.5"], rows)
 
 
+def turns(data: dict) -> str:
+    ways, said = [], []
+    for row, workload in (r for r in rows_of(data) if r[0].get("turns")):
+        runs = row["turns"]
+        more_ns = [r["hooked_ns"] - r["plain_ns"] for r in runs.get("guard", ())]
+        cells = [spread(judge.of_turns(row, n)) for n in ("plain", "bare", "forward", "guard")]
+        ways.append([workload.title, *cells, f"{statistics.median(more_ns):.1f}" if more_ns else ""])
+        if stated := judge.stated_in_turns(row):
+            hooks, measured, apart = stated
+            middle = statistics.median(apart)
+            word = "met" if abs(middle) <= 0.5 else "missed"
+            said.append([workload.title, f"{hooks:.2f}", f"{measured:.2f}", f"{middle:+.2f} ({min(apart):+.2f} to {max(apart):+.2f})", word])
+    head = ["a call, × the C library's own", "no preload (noise)", "one jump", "forward only", "MemGuard", "MemGuard, ns more a call"]
+    text = table(head, ways)
+    head = ["hooks, % of all CPU time", "report", "measured", "report - measured, points (all runs)", "within 0.5"]
+    return text + "\n\n" + table(head, said)
+
+
 def machine(data: dict) -> str:
     m = data["machine"]
     lines = [f"Measured on {data['created_at'][:10]}: {m['cpu']}, {m['cores']} cores, {m['system']}, Linux {m['kernel']}, {m['libc']}."]
@@ -122,7 +142,7 @@ def machine(data: dict) -> str:
     return "\n\n".join(lines)
 
 
-PARTS = {"machine": machine, "targets": targets, "costs": costs, "memory": memory, "overhead": overhead}
+PARTS = {"machine": machine, "targets": targets, "costs": costs, "memory": memory, "turns": turns, "overhead": overhead}
 
 
 def write(data: dict, path: pathlib.Path) -> None:

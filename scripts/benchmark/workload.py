@@ -25,12 +25,13 @@ class Workload:
     audit: bool = False  # audit mode has its targets here
     kernel: bool = False  # most of its CPU time is the kernel's, of which callgrind sees nothing
     fixed_size: bool = False  # the size is no number of repetitions
+    turns: bool = False  # benches/programs/turns.c knows it
 
 
-def micro(name: str, title: str, size: int, short: int, *words: str, audit: bool = False) -> Workload:
+def micro(name: str, title: str, size: int, short: int, *words: str, audit: bool = False, turns: bool = False) -> Workload:
     program = "cross_thread" if name.startswith("cross_thread") else name
     command = ("{bin}/" + program, "{n}", *words)
-    return Workload(name, title, command, size, short, 1.05, 1.03 if short else None, audit=audit)
+    return Workload(name, title, command, size, short, 1.05, 1.03 if short else None, audit=audit, turns=turns)
 
 
 def pair(name: str, what: str, size: int, short: int) -> Workload:
@@ -42,11 +43,11 @@ JSON = ("{python}", "{programs}/json_roundtrip.py", "{n}")
 CC1PLUS = ("{cc1plus}", "-quiet", "-fsyntax-only", "-O1", "-D_GNU_SOURCE", "-imultiarch", "{multiarch}", "-DPART={n}")
 
 WORKLOADS = (
-    micro("lifo", "malloc+free, LIFO", 25_000_000, 1_000_000, audit=True),
-    micro("random_replacement", "random replacement, 10,000 live", 7_000_000, 600_000, audit=True),
+    micro("lifo", "malloc+free, LIFO", 25_000_000, 1_000_000, audit=True, turns=True),
+    micro("random_replacement", "random replacement, 10,000 live", 7_000_000, 600_000, audit=True, turns=True),
     micro("cross_thread", "two threads, cross-thread free, in turns", 3_000_000, 300_000),
     micro("cross_thread_contended", "the same at once", 2_000_000, 0, "together"),
-    micro("realloc_growth", "realloc growth", 800_000, 20_000),
+    micro("realloc_growth", "realloc growth", 800_000, 20_000, turns=True),
     Workload("containers", "C++ containers and strings", ("{bin}/containers", "{n}"), 100_000, 5_000, 1.05, audit=True),
     Workload("collections", "Rust collections", ("{bin}/collections", "{n}"), 300_000, 20_000, 1.05),
     Workload("sqlite3", "sqlite3 in memory", ("{sqlite}", ":memory:", ".read {tmp}/memory-{n}.sql"), 60_000, 8_000, 1.01),

@@ -1,0 +1,39 @@
+"""Turns: what hooks add within one process, which changes between them and the C library's own functions all the time. In: Place,
+Workload, Variants. Out: for each variant some runs, each with its ratio, interval, share of CPU time, and what a report states.
+
+Runs of two processes one after the other differ by a tenth on a noisy machine; what changes from one millisecond to the next
+does not. Only for workloads that benches/programs/turns.c knows.
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+from . import run
+from .place import Place
+from .variant import Variant
+from .workload import Workload
+
+VARIANTS = ("plain", "forward", "bare", "guard")
+ROUNDS = 5
+SECONDS = 4
+
+
+def measure(place: Place, workload: Workload, variants: list[Variant], quick: bool) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {v.name: [] for v in variants if v.name in VARIANTS}
+    output = place.scratch / "turns"
+    for _ in range(1 if quick else ROUNDS):
+        for variant in (v for v in variants if v.name in VARIANTS):
+            words = [str(place.binaries / "turns"), workload.name, str(1 if quick else SECONDS), str(output)]
+            environment = {**variant.variables(workload, place), "MEMGUARD_DIR": str(run.sessions(place))}
+            said, status = run.run(variant.command(words), environment, f"turns of {workload.name} under {variant.name}", place.scratch)
+            if status != 0:
+                raise run.BenchError(f"turns of {workload.name} under {variant.name} ended with {status}: {run.last_line(said)}")
+            found[variant.name].append({**read(output), "stated": run.stated(place) if variant.watched else None})
+            run.tidy(place)
+    return found
+
+
+def read(path: pathlib.Path) -> dict:
+    names = ("pairs", "plain_ns", "hooked_ns", "ratio", "low", "high", "share_percent")
+    return dict(zip(names, map(float, path.read_text().split()), strict=True))
