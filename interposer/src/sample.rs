@@ -117,12 +117,18 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
 /// Counts an allocation, unless it uses the countdown up; then false, and nothing is changed.
 fn counts_down(thread: &mut Thread, size_bytes: usize) -> bool {
     match thread.countdown.checked_sub(size_bytes as u64) {
-        None | Some(0) => false,
-        Some(left) => {
+        Some(left) if left != 0 && !has_wrapped(thread) => {
             thread.countdown = left;
             true
         }
+        _ => false,
     }
+}
+
+/// Whether the countdown lies below zero: a signal came between the two instructions of a hook that count and put back, and its
+/// handler allocated more than was left, or left by longjmp.
+fn has_wrapped(thread: &Thread) -> bool {
+    thread.countdown > NEVER
 }
 
 /// Draws a thread's first countdown.
@@ -298,8 +304,7 @@ fn with_attached<T>(f: impl FnOnce(&'static Attached) -> Option<T>) -> Option<T>
 fn now_and_then_timed<T>(attached: &Attached, call: impl FnOnce() -> T) -> T {
     // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
     let thread = unsafe { &mut *thread::current() };
-    if thread.countdown > NEVER {
-        // Left by longjmp between the two instructions of a hook that count and put back.
+    if has_wrapped(thread) {
         thread.countdown = SOON_BYTES;
     }
     if !thread.books() {

@@ -39,7 +39,7 @@ pub struct Governor {
 /// What is known at one look, since the process began.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    /// When, in ns.
+    /// When, on the process clock, in ns.
     pub at_ns: u64,
     /// CPU time of the process, in ns.
     pub cpu_ns: u64,
@@ -57,6 +57,10 @@ impl Governor {
     pub fn steer(&mut self, look: Look, interval_bytes: u64) -> u64 {
         while self.looks.get(1).is_some_and(|second| look.at_ns.saturating_sub(second.at_ns) >= SPAN_NS) {
             self.looks.pop_front();
+        }
+        if self.looks.is_empty() && look.at_ns <= SPAN_NS {
+            // The first look at a young process is compared with its beginning: one that begins madly is thinned at once.
+            self.looks.push_back(Look { at_ns: 0, cpu_ns: 0, hooks: HookTimes::default() });
         }
         self.looks.push_back(look);
         let next = self.looks.front().map_or(interval_bytes, |first| self.next(first, &look, interval_bytes));
@@ -136,6 +140,12 @@ mod tests {
             "a tenth of the time at 1 KiB is 0.6 % at 16 KiB"
         );
         assert_eq!(process.run(120, 1.0, 0.001, 0.0), 1024);
+    }
+
+    /// Goal: the first look is enough. Method: hooks take a tenth of the first second.
+    #[test]
+    fn thins_at_the_first_look() {
+        assert_eq!(Process::new().run(1, 1.0, 0.10, 0.0), 16 * 1024);
     }
 
     /// Goal: a process that has gone nearly idle comes back too. Method: it uses a thousandth of a processor.
