@@ -46,7 +46,7 @@ pub struct Attached {
     books: [Books; 2],
     origin_ns: u64,
     /// What reading the clock takes, in ns.
-    clock_ns: u64,
+    pub clock_ns: u64,
 }
 
 impl Attached {

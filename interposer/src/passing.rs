@@ -22,7 +22,7 @@ pub const SAMPLES: u64 = 1024;
 pub fn measure(attached: &Attached) {
     // The shortest: all others were interrupted.
     let least_ns = (0..ROUNDS).map(|_| calls_ns()).min().unwrap_or(0);
-    let now_ps = least_ns * 1000 / CALLS;
+    let now_ps = least_ns.saturating_sub(attached.clock_ns) * 1000 / CALLS;
     let segment = &attached.segment;
     let noted_ps = match segment.get(HeaderWord::PassingPs) {
         0 => now_ps,

@@ -194,6 +194,18 @@ fn record(
     Some(p)
 }
 
+/// Before the real call, which may call another hook by its name (a `calloc` its `malloc`).
+fn forget_due() {
+    // SAFETY: the calling thread's own block; no reference to it is held.
+    unsafe { (*thread::current()).last_due = 0 };
+}
+
+/// Whether another hook has booked this block within the real call.
+fn was_due(block: *mut c_void) -> bool {
+    // SAFETY: as above.
+    !block.is_null() && unsafe { (*thread::current()).last_due } == block as u64
+}
+
 macro_rules! allocating {
     ($($name:ident, $next:ident, |$($arg:ident),*| $bytes:expr;)*) => {$(
         /// Slow path of the hook of this name.
@@ -201,9 +213,12 @@ macro_rules! allocating {
         /// # Safety
         /// The program's own arguments; `sp` and `fp` as the hook found them.
         pub unsafe extern "C" fn $name($($arg: usize,)* sp: u64, fp: u64) -> *mut c_void {
+            forget_due();
             // SAFETY: the program's own arguments, passed on.
             let block = unsafe { real::$next.get()($($arg),*) };
-            allocated(block, $bytes, sp, fp);
+            if !was_due(block) {
+                allocated(block, $bytes, sp, fp);
+            }
             block
         }
     )*};
@@ -229,11 +244,14 @@ pub unsafe extern "C" fn posix_memalign(
     sp: u64,
     fp: u64,
 ) -> c_int {
+    forget_due();
     // SAFETY: the program's own arguments, passed on.
     let answer = unsafe { real::POSIX_MEMALIGN.get()(out, alignment, bytes) };
     // SAFETY: on success there is a pointer at `out`.
     let block = if answer == 0 { unsafe { *out } } else { core::ptr::null_mut() };
-    allocated(block, bytes, sp, fp);
+    if !was_due(block) {
+        allocated(block, bytes, sp, fp);
+    }
     answer
 }
 
@@ -269,6 +287,7 @@ pub fn reallocated(
             Some((attached, now_and_then_timed(attached, || attached.books().suspend(old as u64))?))
         })
     };
+    forget_due();
     let new = call();
     {
         let _errno = KeepErrno::new();
@@ -283,7 +302,9 @@ pub fn reallocated(
             });
         }
     }
-    if let Some(p) = allocated(new, bytes, sp, fp)
+    if !was_due(new)
+        && let Some(p) = allocated(new, bytes, sp, fp)
+        && !old.is_null()
         && let Standing::Attached(attached) = lifecycle::standing()
         && !attached.records_everything
     {
@@ -305,7 +326,8 @@ fn now_and_then_timed<T>(attached: &Attached, call: impl FnOnce() -> T) -> T {
     // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
     let thread = unsafe { &mut *thread::current() };
     if has_wrapped(thread) {
-        thread.countdown = SOON_BYTES;
+        // The gap has no memory. Where everything is recorded it is zero, and the call that was interrupted is due again.
+        draw(thread, thread.interval_bytes);
     }
     if !thread.books() {
         return call();

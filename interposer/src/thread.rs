@@ -8,7 +8,7 @@ use memguard_sampling::Rng;
 #[repr(C)]
 pub struct Thread {
     /// Bytes until the slow path is due: the next sample, or the end of a stretch of a long gap. The hooks subtract each
-    /// allocation; it is due at zero or below (as a signed number). Must stay the first field: the assembly knows only
+    /// allocation; one that is not smaller is due, and its hook puts back what it took. Must stay the first field: the assembly knows only
     /// the block's address.
     pub countdown: u64,
     /// The last block that was due, or 0. Must stay the second field, for the same reason.

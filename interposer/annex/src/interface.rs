@@ -23,7 +23,7 @@ pub struct Interface {
     pub allocated: unsafe extern "C" fn(*mut c_void, usize, u64, u64) -> bool,
     /// Books a death that the filter thinks possible. False if the block must not reach the allocator.
     pub freed: unsafe extern "C" fn(*mut c_void) -> bool,
-    /// Books a change of size: old block, new size, stack and frame pointer, then what really does it. That answers null
+    /// Books a change of size that is not counted yet: old block, new size, stack and frame pointer, then what really does it. That answers null
     /// if nothing happened.
     pub resized: unsafe extern "C" fn(
         *mut c_void,

@@ -3,8 +3,8 @@
 //!
 //! Allocation: subtract the size from the thread's countdown; "below or equal" (unsigned borrow, or exactly zero)
 //! takes the slow path with the caller's stack and frame pointers as further arguments, and puts the countdown back first:
-//! the slow path counts itself, and a signal handler's longjmp never leaves a countdown that has run below zero. Free: look
-//! at the page's byte in the filter. Only registers that a call may change anyway are touched; argument registers are not.
+//! the slow path counts itself, and what it is interrupted by finds a countdown in order. Free: look at the page's byte in the
+//! filter. Only registers that a call may change anyway are touched; argument registers are not.
 //! Each function lies on a cache line of its own: its branch and its jump share an entry of the branch predictor.
 
 use crate::filter::FILTER;
@@ -206,7 +206,7 @@ freeing!(
 freeing!(
     /// Not exported: the same way, to a function that does nothing; to measure it.
     passed,
-    sample::free,
+    real::nothing,
     real::NOTHING,
     fn(block: *mut c_void)
 );

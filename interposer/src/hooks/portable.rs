@@ -81,7 +81,7 @@ pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, bytes: u
 }
 
 macro_rules! freeing {
-    ($($(#[$attribute:meta])* $name:ident, $next:ident, $slow:ident, |$block:ident $(, $arg:ident)*|;)*) => {$(
+    ($($(#[$attribute:meta])* $name:ident, $next:ident, $slow:path, |$block:ident $(, $arg:ident)*|;)*) => {$(
         /// See the C standard library's function of this name.
         ///
         /// # Safety
@@ -90,7 +90,7 @@ macro_rules! freeing {
         pub unsafe extern "C" fn $name($block: *mut c_void $(, $arg: usize)*) {
             if filter::may_hold($block as u64) {
                 // SAFETY: the program's own arguments, passed on.
-                return unsafe { sample::$slow($block $(, $arg)*) };
+                return unsafe { $slow($block $(, $arg)*) };
             }
             // SAFETY: the program's own arguments, passed on.
             unsafe { real::$next.get()($block $(, $arg)*) }
@@ -99,12 +99,12 @@ macro_rules! freeing {
 }
 
 freeing! {
-    #[unsafe(no_mangle)] free, FREE, free, |block|;
-    #[unsafe(no_mangle)] cfree, CFREE, cfree, |block|;
-    #[unsafe(no_mangle)] free_sized, FREE_SIZED, free_sized, |block, bytes|;
-    #[unsafe(no_mangle)] free_aligned_sized, FREE_ALIGNED_SIZED, free_aligned_sized, |block, alignment, bytes|;
+    #[unsafe(no_mangle)] free, FREE, sample::free, |block|;
+    #[unsafe(no_mangle)] cfree, CFREE, sample::cfree, |block|;
+    #[unsafe(no_mangle)] free_sized, FREE_SIZED, sample::free_sized, |block, bytes|;
+    #[unsafe(no_mangle)] free_aligned_sized, FREE_ALIGNED_SIZED, sample::free_aligned_sized, |block, alignment, bytes|;
     /// Not exported: the same way, to a function that does nothing; to measure it.
-    passed, NOTHING, free, |block|;
+    passed, NOTHING, real::nothing, |block|;
 }
 
 /// See dlclose(3).

@@ -59,7 +59,11 @@ impl<F: Copy> Next<F> {
 pub static NOTHING: Next<unsafe extern "C" fn(*mut c_void)> =
     Next::new(nothing as unsafe extern "C" fn(*mut c_void) as *mut ());
 
-unsafe extern "C" fn nothing(_: *mut c_void) {}
+/// Does nothing.
+///
+/// # Safety
+/// There is no condition.
+pub unsafe extern "C" fn nothing(_: *mut c_void) {}
 
 next_functions! {
     /// `cfree`, which glibc dropped in 2.26; there it is `free`.

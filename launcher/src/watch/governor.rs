@@ -58,8 +58,10 @@ impl Governor {
         while self.looks.get(1).is_some_and(|second| look.at_ns.saturating_sub(second.at_ns) >= SPAN_NS) {
             self.looks.pop_front();
         }
-        if self.looks.is_empty() && look.at_ns <= SPAN_NS {
-            // The first look at a young process is compared with its beginning: one that begins madly is thinned at once.
+        let is_young = look.at_ns <= SPAN_NS && look.cpu_ns / 2 <= look.at_ns;
+        if self.looks.is_empty() && is_young {
+            // The first look at a young process is compared with its beginning: one that begins madly is thinned at once. One
+            // that had used its processors long before it was attached would be thinned too late.
             self.looks.push_back(Look { at_ns: 0, cpu_ns: 0, hooks: HookTimes::default() });
         }
         self.looks.push_back(look);
