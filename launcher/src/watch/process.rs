@@ -28,7 +28,7 @@ use crate::spawn::ProgramExit;
 
 /// Beside a program's own instructions a call that is passed on takes this part of what it takes in a loop of nothing else,
 /// where each waits for the jumps of the one before. Measured by `benches/programs/turns.c`, see docs/performance.md.
-const PASSING_SHARE: f64 = 0.33;
+const PASSING_SHARE: f64 = 0.43;
 /// A change of size both counts and asks, where an allocation only counts and a free only asks. Measured the same way.
 const RESIZE_CALLS: f64 = 1.4;
 
