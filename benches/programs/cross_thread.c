@@ -40,7 +40,7 @@ int main(int argc, char **argv) {
     if (argc > 2 && strcmp(argv[2], "together") == 0) {
         limit = BATCHES;
     }
-    uint64_t state = 88172645463325252U;
+    uint64_t state = BENCH_SEED;
     pthread_t consumer;
     if (pthread_create(&consumer, NULL, consume, NULL) != 0) {
         fprintf(stderr, "cross_thread: pthread_create failed\n");

@@ -103,7 +103,7 @@ int main(int argc, char **argv) {
     long all = rate * seconds, sent = 0, answered = 0;
     int64_t *took_ns = calloc((size_t)all, sizeof *took_ns);
     need(took_ns != NULL, "no memory for so many requests");
-    uint64_t random = 88172645463325252u;
+    uint64_t random = BENCH_SEED;
     int64_t start_ns = now_ns(), gap_ns = INT64_C(1000000000) / rate;
     while (answered < all) {
         int64_t now = now_ns();

@@ -78,7 +78,7 @@ static int contended;
 static pthread_barrier_t ready;
 
 static void *replacing(void *number) {
-    uint64_t state = 88172645463325252ULL + (uintptr_t)number * 7919;
+    uint64_t state = BENCH_SEED + (uintptr_t)number * 7919;
     void *own[OWN] = {0};
     pthread_barrier_wait(&ready);
     for (long i = 0; i < operations; i++) {
@@ -125,7 +125,7 @@ static size_t block_bytes(uint64_t random) {
 static void heap(void) {
     long count = n * 16;
     unsigned char **blocks = calloc((size_t)count, sizeof *blocks);
-    uint64_t state = 88172645463325252ULL;
+    uint64_t state = BENCH_SEED;
     for (long i = 0; i < count; i++) {
         blocks[i] = block(block_bytes(bench_random(&state)), (unsigned char)i);
     }
@@ -231,7 +231,7 @@ __attribute__((noinline)) static unsigned char *right(long depth, uint64_t way, 
 }
 
 static void deep(uint64_t ways) {
-    uint64_t state = 88172645463325252ULL;
+    uint64_t state = BENCH_SEED;
     unsigned char *own[OWN] = {0};
     /* Two of our functions are one step of the way. */
     long depth = n > 6 ? (n - 6) / 2 : 0;
@@ -251,7 +251,7 @@ static void deep(uint64_t ways) {
 
 /* N threads that all walk at once. */
 static void *walking(void *number) {
-    uint64_t state = 88172645463325252ULL + (uintptr_t)number * 7919;
+    uint64_t state = BENCH_SEED + (uintptr_t)number * 7919;
     pthread_barrier_wait(&ready);
     for (long i = 0; i < operations; i++) {
         release(left(60, bench_random(&state), 64), 1);

@@ -6,7 +6,7 @@
  * 95 % interval, and the per cent of all CPU time that the hooks took.
  */
 #define _GNU_SOURCE
-#include "bench.h"
+#include "allocations.h"
 #include <math.h>
 #include <time.h>
 
@@ -14,61 +14,26 @@ extern void *__libc_malloc(size_t size);
 extern void *__libc_realloc(void *block, size_t size);
 extern void __libc_free(void *block);
 
-struct allocator {
-    void *(*malloc)(size_t);
-    void *(*realloc)(void *, size_t);
-    void (*free)(void *);
-};
-
-#define LIVE 10000
 #define PAIRS_MAX 200000
 
-static uint64_t state = 88172645463325252U;
+static uint64_t state = BENCH_SEED;
 
-/* Each gives the number of calls, and frees what it has made: no block passes from one way to the other. */
+/* Each gives the number of calls. What it makes it frees: no block passes from one way to the other. */
 
-static long lifo(const struct allocator *with) {
+static long turn_lifo(const struct allocator *with) {
     const long pairs = 100000;
-    for (long i = 0; i < pairs; i++) {
-        with->free(bench_hide(with->malloc(16 + (size_t)(i & 15) * 16)));
-    }
+    lifo(with, pairs);
     return 2 * pairs;
 }
 
-static long random_replacement(const struct allocator *with) {
-    static char *blocks[LIVE];
+static long turn_random_replacement(const struct allocator *with) {
     const long steps = 50000;
-    for (long i = 0; i < LIVE; i++) {
-        blocks[i] = (char *)with->malloc(16 + (size_t)(bench_random(&state) % 1009));
-        blocks[i][0] = 1;
-    }
-    for (long i = 0; i < steps; i++) {
-        uint64_t random = bench_random(&state);
-        size_t slot = (size_t)(random >> 32) % LIVE;
-        with->free(blocks[slot]);
-        blocks[slot] = (char *)with->malloc(16 + (size_t)((uint32_t)random % 1009));
-        blocks[slot][0] = 1;
-    }
-    for (long i = 0; i < LIVE; i++) {
-        with->free(blocks[i]);
-    }
+    random_replacement(with, steps, &state);
     return 2 * (LIVE + steps);
 }
 
-static long realloc_growth(const struct allocator *with) {
-    const long buffers = 2000;
-    long calls = 0;
-    for (long i = 0; i < buffers; i++) {
-        char *buffer = (char *)with->malloc(16);
-        for (size_t size = 16; size < 65536; size += size / 4) {
-            buffer = (char *)with->realloc(buffer, size);
-            buffer[size - 1] = 1;
-            calls++;
-        }
-        with->free(bench_hide(buffer));
-        calls += 2;
-    }
-    return calls;
+static long turn_realloc_growth(const struct allocator *with) {
+    return realloc_growth(with, 2000);
 }
 
 static double cpu_ns(void) {
@@ -91,9 +56,9 @@ int main(int argc, char **argv) {
         const char *name;
         long (*run)(const struct allocator *);
     } workloads[] = {
-        {"lifo", lifo}, {"random_replacement", random_replacement}, {"realloc_growth", realloc_growth}};
+        {"lifo", turn_lifo}, {"random_replacement", turn_random_replacement}, {"realloc_growth", turn_realloc_growth}};
     static double ratios[PAIRS_MAX];
-    const struct allocator ways[2] = {{__libc_malloc, __libc_realloc, __libc_free}, {malloc, realloc, free}};
+    const struct allocator ways[2] = {{__libc_malloc, __libc_realloc, __libc_free}, bound};
     long (*run)(const struct allocator *) = NULL;
     for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) {
         if (argc == 4 && strcmp(argv[1], workloads[i].name) == 0) {

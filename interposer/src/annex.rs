@@ -21,12 +21,11 @@ unsafe extern "C" fn allocated(block: *mut c_void, bytes: usize, sp: u64, fp: u6
     if block.is_null() {
         return false;
     }
-    // SAFETY: the calling thread's own block; no reference to it is held.
-    if unsafe { (*thread::current()).last_due } == block as u64 {
-        return true;
+    let was_due = sample::was_due(block);
+    if !was_due {
+        sample::allocated(block, bytes, sp, fp);
     }
-    sample::allocated(block, bytes, sp, fp);
-    false
+    was_due
 }
 
 unsafe extern "C" fn freed(block: *mut c_void) -> bool {

@@ -49,19 +49,16 @@ fn in_vfork_child() -> bool {
 fn with_stack(class: Class, here: Here, book: impl FnOnce(&'static Attached, u32)) {
     let _errno = KeepErrno::new();
     let Some(attached) = watched_from_now() else { return };
-    // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
-    let thread = unsafe { &mut *thread::current() };
-    let timed = thread.books();
-    let started_ns = if timed { attached.now_ns() } else { 0 };
-    let stack = match stack::number(attached, thread, here, class) {
-        STACK_UNKNOWN => stack::unknown(attached, class),
-        stack => stack,
-    };
-    book(attached, stack);
-    attached.segment.totals().count_birth(stack);
-    if timed {
-        attached.spent_by_all(HeaderWord::ResourceHookNs, started_ns);
-    }
+    attached.timed_now_and_then(HeaderWord::ResourceHookNs, || {
+        // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
+        let thread = unsafe { &mut *thread::current() };
+        let stack = match stack::number(attached, thread, here, class) {
+            STACK_UNKNOWN => stack::unknown(attached, class),
+            stack => stack,
+        };
+        book(attached, stack);
+        attached.segment.totals().count_birth(stack);
+    });
 }
 
 /// A descriptor was opened.

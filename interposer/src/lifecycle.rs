@@ -77,17 +77,35 @@ impl Attached {
         });
     }
 
-    /// Books time spent in a hook since `started_ns`. One that took longer than any hook does was interrupted: the thread
-    /// waited for a processor, which costs the program nothing.
+    /// Books time spent in a hook since `started_ns`.
     pub fn spent(&self, on: HeaderWord, started_ns: u64) {
-        let took_ns = self.now_ns().saturating_sub(started_ns).min(HOOK_NS_MAX);
-        self.segment.add(on, took_ns);
+        self.segment.add(on, self.took_ns(started_ns));
     }
 
-    /// Books the same for all of [`TIMED_ONE_IN`] hooks, of which the others read no clock.
+    /// Does a part of a hook's work. One in [`TIMED_ONE_IN`] of a thread's is timed, and stands for the others, which read no
+    /// clock.
+    #[inline]
+    pub fn timed_now_and_then<T>(&self, on: HeaderWord, work: impl FnOnce() -> T) -> T {
+        // SAFETY: the calling thread's own block; no reference to it is held.
+        let is_timed = unsafe { (*thread::current()).books() };
+        let started_ns = if is_timed { self.now_ns() } else { 0 };
+        let answer = work();
+        if is_timed {
+            self.spent_by_all(on, started_ns);
+        }
+        answer
+    }
+
+    /// Books time spent since `started_ns` for all of [`TIMED_ONE_IN`] hooks.
     pub fn spent_by_all(&self, on: HeaderWord, started_ns: u64) {
-        let took_ns = self.now_ns().saturating_sub(started_ns).min(HOOK_NS_MAX);
-        self.segment.add(on, took_ns.saturating_sub(self.clock_ns) * u64::from(TIMED_ONE_IN) + self.clock_ns);
+        let others_ns = self.took_ns(started_ns).saturating_sub(self.clock_ns);
+        self.segment.add(on, others_ns * u64::from(TIMED_ONE_IN) + self.clock_ns);
+    }
+
+    /// Time since `started_ns`. What took longer than any hook does was interrupted: the thread waited for a processor, which
+    /// costs the program nothing.
+    fn took_ns(&self, started_ns: u64) -> u64 {
+        self.now_ns().saturating_sub(started_ns).min(HOOK_NS_MAX)
     }
 
     /// Time on the process clock, some milliseconds old at most, for what lives long enough.

@@ -105,10 +105,10 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
     }
     // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
     draw(thread, interval_bytes);
-    if is_timed && attached.records_everything {
-        attached.spent_by_all(HeaderWord::HookNs, started_ns);
-    } else if is_timed {
-        attached.spent(HeaderWord::HookNs, started_ns);
+    match (is_timed, attached.records_everything) {
+        (true, true) => attached.spent_by_all(HeaderWord::HookNs, started_ns),
+        (true, false) => attached.spent(HeaderWord::HookNs, started_ns),
+        (false, _) => {}
     }
     thread.busy_sp = 0;
     recorded
@@ -184,8 +184,8 @@ fn record(
         return None;
     }
     attached.segment.add_by(writers::now(), HeaderWord::Samples, 1);
-    if attached.segment.get(HeaderWord::Samples).is_multiple_of(passing::SAMPLES)
-        && !attached.records_everything
+    if !attached.records_everything
+        && attached.segment.get(HeaderWord::Samples).is_multiple_of(passing::SAMPLES)
     {
         passing::measure(attached);
     }
@@ -201,7 +201,7 @@ fn forget_due() {
 }
 
 /// Whether another hook has booked this block within the real call.
-fn was_due(block: *mut c_void) -> bool {
+pub fn was_due(block: *mut c_void) -> bool {
     // SAFETY: as above.
     !block.is_null() && unsafe { (*thread::current()).last_due } == block as u64
 }
@@ -280,19 +280,22 @@ pub fn reallocated(
     }
     let suspended = {
         let _errno = KeepErrno::new();
-        with_attached(|attached| {
-            if !attached.books().may_hold(old as u64) {
-                return None;
+        match lifecycle::standing() {
+            Standing::Attached(attached) if attached.books().may_hold(old as u64) => {
+                mend();
+                attached
+                    .timed_now_and_then(HeaderWord::HookNs, || attached.books().suspend(old as u64))
+                    .map(|record| (attached, record))
             }
-            Some((attached, now_and_then_timed(attached, || attached.books().suspend(old as u64))?))
-        })
+            _ => None,
+        }
     };
     forget_due();
     let new = call();
     {
         let _errno = KeepErrno::new();
         if let Some((attached, record)) = suspended {
-            now_and_then_timed(attached, || {
+            attached.timed_now_and_then(HeaderWord::HookNs, || {
                 // Null for a size of zero means freed (glibc); null otherwise means that nothing happened.
                 if new.is_null() && bytes != 0 {
                     attached.books().restore(&record, attached.death_ns());
@@ -313,29 +316,14 @@ pub fn reallocated(
     new
 }
 
-fn with_attached<T>(f: impl FnOnce(&'static Attached) -> Option<T>) -> Option<T> {
-    match lifecycle::standing() {
-        Standing::Attached(attached) => f(attached),
-        _ => None,
-    }
-}
-
-/// Does it, and measures one such call in so many, which stands for all.
-#[inline]
-fn now_and_then_timed<T>(attached: &Attached, call: impl FnOnce() -> T) -> T {
+/// Draws a countdown anew that lies below zero. The gap has no memory; where everything is recorded it is zero, and the call
+/// that was interrupted is due again.
+fn mend() {
     // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
     let thread = unsafe { &mut *thread::current() };
     if has_wrapped(thread) {
-        // The gap has no memory. Where everything is recorded it is zero, and the call that was interrupted is due again.
         draw(thread, thread.interval_bytes);
     }
-    if !thread.books() {
-        return call();
-    }
-    let started_ns = attached.now_ns();
-    let answer = call();
-    attached.spent_by_all(HeaderWord::HookNs, started_ns);
-    answer
 }
 
 /// A free of a page that holds something: the block's death is booked if it is recorded. Before the real free: afterwards
@@ -356,7 +344,8 @@ pub fn freed(block: *mut c_void) -> bool {
         sys::prefetch((block as usize).wrapping_sub(size_of::<usize>()));
         books.prefetch(block as u64);
     }
-    now_and_then_timed(attached, || {
+    mend();
+    attached.timed_now_and_then(HeaderWord::HookNs, || {
         if let Some(record) = books.suspend(block as u64) {
             // The clock is read only for an object that is ours.
             books.finish(&record, attached.death_ns());

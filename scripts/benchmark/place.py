@@ -84,6 +84,7 @@ def build_programs(binaries: pathlib.Path) -> None:
     binaries.mkdir(parents=True, exist_ok=True)
     c = [need("gcc", "gcc"), "-O2", "-g", "-Wall", "-Wextra", "-pthread"]
     shared = ["-shared", "-fPIC", "-fvisibility=hidden"]
+    headers = max(header.stat().st_mtime for header in PROGRAMS.glob("*.h"))
     for source in sorted(PROGRAMS.iterdir()):
         outputs: dict[str, list[str]] = {}
         if source.stem == "forward_only":
@@ -99,11 +100,12 @@ def build_programs(binaries: pathlib.Path) -> None:
             outputs = {source.stem: [rustc, "--edition", "2021", "-O", "-g"]}
         for name, compiler in outputs.items():
             output = binaries / name
-            newest = max(source.stat().st_mtime, (PROGRAMS / "bench.h").stat().st_mtime)
+            newest = max(source.stat().st_mtime, headers)
             if output.exists() and output.stat().st_mtime >= newest:
                 continue
+            libraries = ["-lm"] if source.suffix == ".c" else []
             try:
-                failed = subprocess.run([*compiler, str(source), "-o", str(output), "-lm"], check=False).returncode != 0
+                failed = subprocess.run([*compiler, str(source), "-o", str(output), *libraries], check=False).returncode != 0
             except OSError as error:
                 raise BenchError(f"{compiler[0]} cannot be started ({error.strerror})") from None
             if failed:

@@ -119,11 +119,10 @@ def turns(data: dict) -> str:
         more_ns = [r["hooked_ns"] - r["plain_ns"] for r in runs.get("guard", ())]
         cells = [spread(judge.of_turns(row, n)) for n in ("plain", "bare", "forward", "guard")]
         ways.append([workload.title, *cells, f"{statistics.median(more_ns):.1f}" if more_ns else ""])
-        if stated := judge.stated_in_turns(row):
-            hooks, measured, apart = stated
-            middle = statistics.median(apart)
-            word = "met" if abs(middle) <= 0.5 else "missed"
-            said.append([workload.title, f"{hooks:.2f}", f"{measured:.2f}", f"{middle:+.2f} ({min(apart):+.2f} to {max(apart):+.2f})", word])
+        if found := judge.agreement_in_turns(row):
+            middle, least, most = found["apart"]
+            apart = f"{middle:+.2f} ({least:+.2f} to {most:+.2f})"
+            said.append([workload.title, f"{found['stated']:.2f}", f"{found['measured']:.2f}", apart, found["verdict"]])
     head = ["a call, × the C library's own", "no preload (noise)", "one jump", "forward only", "MemGuard", "MemGuard, ns more a call"]
     text = table(head, ways)
     head = ["hooks, % of all CPU time", "report", "measured", "report - measured, points (all runs)", "within 0.5"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pathlib
 
 from . import run
-from .place import Place
+from .place import BenchError, Place
 from .variant import Variant
 from .workload import Workload
 
@@ -20,15 +20,17 @@ SECONDS = 4
 
 
 def measure(place: Place, workload: Workload, variants: list[Variant], quick: bool) -> dict[str, list[dict]]:
-    found: dict[str, list[dict]] = {v.name: [] for v in variants if v.name in VARIANTS}
+    taking_part = [v for v in variants if v.name in VARIANTS]
+    found: dict[str, list[dict]] = {v.name: [] for v in taking_part}
     output = place.scratch / "turns"
+    words = [str(place.binaries / "turns"), workload.name, str(1 if quick else SECONDS), str(output)]
     for _ in range(1 if quick else ROUNDS):
-        for variant in (v for v in variants if v.name in VARIANTS):
-            words = [str(place.binaries / "turns"), workload.name, str(1 if quick else SECONDS), str(output)]
+        for variant in taking_part:
+            what = f"turns of {workload.name} under {variant.name}"
             environment = {**variant.variables(workload, place), "MEMGUARD_DIR": str(run.sessions(place))}
-            said, status = run.run(variant.command(words), environment, f"turns of {workload.name} under {variant.name}", place.scratch)
+            said, status = run.run(variant.command(words), environment, what, place.scratch)
             if status != 0:
-                raise run.BenchError(f"turns of {workload.name} under {variant.name} ended with {status}: {run.last_line(said)}")
+                raise BenchError(f"{what} ended with {status}: {run.last_line(said)}")
             found[variant.name].append({**read(output), "stated": run.stated(place) if variant.watched else None})
             run.tidy(place)
     return found

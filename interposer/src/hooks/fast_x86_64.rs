@@ -1,11 +1,11 @@
-//! Interposer, hooks of the malloc family for x86-64: four instructions to count, six to ask, the last a jump to the real function, so that
-//! the real function returns straight to the program and sees nothing of us.
+//! Interposer, hooks of the malloc family for x86-64: four instructions to count, six to ask, the last a jump to the real
+//! function, so that it returns straight to the program and sees nothing of us.
 //!
 //! Allocation: subtract the size from the thread's countdown; "below or equal" (unsigned borrow, or exactly zero)
 //! takes the slow path with the caller's stack and frame pointers as further arguments, and puts the countdown back first:
 //! the slow path counts itself, and what it is interrupted by finds a countdown in order. Free: look at the page's byte in the
-//! filter. Only registers that a call may change anyway are touched; argument registers are not.
-//! Each function lies on a cache line of its own: its branch and its jump share an entry of the branch predictor.
+//! filter. Only registers that a call may change anyway are touched; argument registers are not. Each function begins a cache
+//! line.
 
 use crate::filter::FILTER;
 use crate::{real, sample};

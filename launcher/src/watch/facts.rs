@@ -6,7 +6,8 @@ use memguard_inspect::Stat;
 use memguard_report::{FindingInput, OverheadInput, ReportInput, SessionInput};
 
 use super::Watch;
-use super::process::{Costs, Watched};
+use super::costs::Costs;
+use super::process::Watched;
 
 /// Suspicions below this are not worth storing.
 pub const CONFIDENCE_STORED_MIN: f64 = 0.05;

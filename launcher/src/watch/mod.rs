@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod bounds_test;
+mod costs;
 mod facts;
 mod governor;
 mod limits;
@@ -29,9 +30,10 @@ use memguard_segment::control;
 
 use crate::config::{Pattern, PatternSet, Settings};
 use crate::spawn::ProgramExit;
+use costs::Costs;
 use governor::Governor;
 use outside::Outside;
-use process::{Costs, Readers, Strangers, Watched};
+use process::{Readers, Strangers, Watched};
 use recorder::RecordingPlan;
 use sites::Sites;
 use tracer::{TracePace, Tracer};

@@ -17,6 +17,7 @@ use memguard_model::{MemoryPart, ProcessModel, Reading, ResourceReading, StackId
 use memguard_report::{Exit, ExplainedInput, Fate, ProcessInput, StackCounts};
 use memguard_symbolize::{ModuleRef, is_allocator_module};
 
+use super::costs::Costs;
 use super::facts::unix_time_s;
 use super::governor::{Governor, Look};
 use super::limits::limits;
@@ -25,12 +26,6 @@ use super::shown::Shown;
 use super::sites::{ProcessSites, Sites};
 use super::tracer::Tracer;
 use crate::spawn::ProgramExit;
-
-/// Beside a program's own instructions a call that is passed on takes this part of what it takes in a loop of nothing else,
-/// where each waits for the jumps of the one before. Measured by `benches/programs/turns.c`, see docs/performance.md.
-const PASSING_SHARE: f64 = 0.43;
-/// A change of size both counts and asks, where an allocation only counts and a free only asks. Measured the same way.
-const RESIZE_CALLS: f64 = 1.4;
 
 /// How many looks a process is judged by that was over before the first.
 const REPLAYED_LOOKS: u64 = 12;
@@ -81,42 +76,6 @@ pub struct Readers {
     pub resources: ResourceReader,
     /// Where its memory lies.
     pub deep: DeepLook,
-}
-
-/// What watching the process costs, and how its heap grew.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Costs {
-    /// CPU time of the process, in ns.
-    pub cpu_ns: u64,
-    /// Of it in hooks, in ns.
-    pub hook_ns: u64,
-    /// Of that in hooks of resources, in ns.
-    pub resource_hook_ns: u64,
-    /// Besides, in hooks of the heap that only passed a call on, in ns: estimated.
-    pub passing_ns: u64,
-    /// Resident bytes of its segment.
-    pub memory_bytes: u64,
-    /// Mean bytes between samples.
-    pub sample_bytes: u64,
-    /// The most that this has been.
-    pub sample_bytes_peak: u64,
-    /// Estimated live heap at the first look, in bytes.
-    pub heap_start_bytes: f64,
-    /// Estimated live heap at the last look, in bytes.
-    pub heap_last_bytes: f64,
-}
-
-impl Costs {
-    /// Adds the times of a process that is forgotten, if they can be compared.
-    pub fn add(&mut self, other: &Self) {
-        if other.cpu_ns != 0 {
-            self.cpu_ns += other.cpu_ns;
-            self.hook_ns += other.hook_ns;
-            self.resource_hook_ns += other.resource_hook_ns;
-            self.passing_ns += other.passing_ns;
-        }
-        self.sample_bytes_peak = self.sample_bytes_peak.max(other.sample_bytes_peak);
-    }
 }
 
 impl Watched {
@@ -242,8 +201,7 @@ impl Watched {
         // Where everything is recorded, no call is only passed on.
         if reader.sample_interval_bytes() > 1 {
             let booked: f64 = reading.totals.iter().map(|t| t.born_count + t.died_count).sum();
-            let calls = (booked - (2.0 - RESIZE_CALLS) * reader.resizes() as f64).max(0.0);
-            self.costs.passing_ns = (calls * PASSING_SHARE * reader.passing_ns()) as u64;
+            self.costs.pass_on(booked, reader.resizes(), reader.passing_ns());
         }
         let stacks = reading.totals.iter().map(|totals| totals.stack);
         self.sites.learn(stacks.chain(reading.live.iter().flatten().map(|s| s.stack)), reader, sites);
