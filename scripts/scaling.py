@@ -89,7 +89,7 @@ class Limit:
 
 LIMITS = (
     Limit("ring", "65,536 events a look", "audit", ("blocks", "300000", "2"), ("ring_full",)),
-    Limit("live table", "1,835,008 live objects", "audit", ("blocks", "2200000", "2"), ("live_table_full",)),
+    Limit("live table", "1,572,864 live objects", "audit", ("blocks", "2200000", "2"), ("live_table_full",)),
     Limit("stack table", "65,536 stacks", "audit", ("paths", "40", "200000"), ("stack_table_full",)),
     Limit("frame arena", "1,048,576 frames", "audit", ("paths", "200", "30000"), ("frame_arena_full",)),
     Limit("frames of one stack", "256", "audit", ("depth", "600", "50000"), ("stack_truncated",)),

@@ -26,6 +26,7 @@ mod book;
 mod clock;
 mod errno;
 mod filter;
+mod frame_sizes;
 mod heap;
 mod hooks;
 mod join;

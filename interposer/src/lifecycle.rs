@@ -42,8 +42,8 @@ pub struct Attached {
     pub walk_stacks: WalkStacks,
     /// Whether every allocation is recorded, none is sampled.
     pub records_everything: bool,
-    /// The books, for one writer and for many.
-    books: [Books; 2],
+    /// The books.
+    pub books: Books,
     origin_ns: u64,
     /// What reading the clock takes, in ns.
     pub clock_ns: u64,
@@ -53,16 +53,6 @@ impl Attached {
     /// Time on the process clock.
     pub fn now_ns(&self) -> u64 {
         clock::monotonic_ns().saturating_sub(self.origin_ns)
-    }
-
-    /// The books, as they are to be kept just now.
-    #[inline]
-    pub fn books(&self) -> &Books {
-        let [one, many] = &self.books;
-        match writers::now() {
-            Writers::One => one,
-            Writers::Many => many,
-        }
     }
 
     /// Working memories for as many walks as can be under way at once, if several threads walk by now.
@@ -240,6 +230,8 @@ pub fn first_stack_end() -> Option<u64> {
 }
 
 /// Where this process stands now; notices that it is a fork child.
+#[allow(clippy::inline_always)] // two loads; what is not usual is elsewhere
+#[inline(always)]
 pub fn standing() -> Standing {
     match STANDING.load(Ordering::Acquire) {
         ATTACHED => {
@@ -312,6 +304,8 @@ fn joined(step: fn() -> Step) -> bool {
 
 /// In a fork child: forget the parent's objects; attach anew when a sample is due. The parent's segment is not
 /// touched, its mapping just stays.
+#[cold]
+#[inline(never)]
 fn after_fork() -> Standing {
     if STANDING.compare_exchange(ATTACHED, ATTACHING, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         return Standing::Early;
@@ -394,14 +388,13 @@ fn attach_alone() -> Option<()> {
         None
     })?;
     let records_everything = session::settings().sample_interval_bytes == 0;
-    let books = [Writers::One, Writers::Many].map(|w| Books::of(&segment, !records_everything, w));
     let state = Attached {
+        books: Books::of(&segment, !records_everything),
         segment,
         modules: ModuleSet::new(),
         pool: Pool::new(),
         walk_stacks,
         records_everything,
-        books,
         origin_ns,
         clock_ns: clock::cost_ns(),
     };

@@ -86,30 +86,26 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
     }
     thread.busy_sp = sp;
     thread.reentries = 0;
-    // A walk costs a thousand times what recognising a stack does, so each is timed; of very many, one for some.
-    let is_timed = !attached.records_everything || thread.books();
-    let started_ns = if is_timed { attached.now_ns() } else { 0 };
     if !thread.counted {
         thread.counted = true;
         attached.segment.add(HeaderWord::Threads, 1);
     }
-    let mut recorded = None;
-    if !address.is_null() {
-        if attached.records_everything {
-            // Needed in some ten ns, when the stack is known.
-            attached.books().prefetch(address as u64);
-        }
-        let born_ns =
-            if attached.records_everything { attached.birth_ns(thread.bookings) } else { started_ns };
-        recorded = record(attached, thread, address, size_bytes as u64, sp, fp, born_ns);
-    }
-    // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
-    draw(thread, interval_bytes);
-    match (is_timed, attached.records_everything) {
-        (true, true) => attached.spent_by_all(HeaderWord::HookNs, started_ns),
-        (true, false) => attached.spent(HeaderWord::HookNs, started_ns),
-        (false, _) => {}
-    }
+    let recorded = if attached.records_everything {
+        record_as_all(attached, thread, address, size_bytes as u64, Here::at_entry(sp, fp));
+        None
+    } else {
+        // A walk costs a thousand times what recognising a stack does, so each is timed.
+        let started_ns = attached.now_ns();
+        let recorded = if address.is_null() {
+            None
+        } else {
+            record(attached, thread, address, size_bytes as u64, Here::at_entry(sp, fp), started_ns)
+        };
+        // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
+        draw(thread, interval_bytes);
+        attached.spent(HeaderWord::HookNs, started_ns);
+        recorded
+    };
     thread.busy_sp = 0;
     recorded
 }
@@ -169,13 +165,13 @@ fn stretch_ended(thread: &mut Thread, size_bytes: u64, interval_bytes: u64) -> b
     left_bytes == 0
 }
 
+/// Records a sample, if it stands for anything.
 fn record(
     attached: &Attached,
     thread: &mut Thread,
     address: *mut c_void,
     size_bytes: u64,
-    sp: u64,
-    fp: u64,
+    here: Here,
     born_ns: u64,
 ) -> Option<f32> {
     // Of the interval with which this countdown was drawn, whatever it is now.
@@ -184,14 +180,38 @@ fn record(
         return None;
     }
     attached.segment.add_by(writers::now(), HeaderWord::Samples, 1);
-    if !attached.records_everything
-        && attached.segment.get(HeaderWord::Samples).is_multiple_of(passing::SAMPLES)
-    {
+    if attached.segment.get(HeaderWord::Samples).is_multiple_of(passing::SAMPLES) {
         passing::measure(attached);
     }
-    let stack = stack::number(attached, thread, Here::at_entry(sp, fp), Class::Heap);
-    attached.books().birth(&Record { address: address as u64, size_bytes, born_ns, stack, p });
+    let stack = stack::number(attached, thread, here, Class::Heap);
+    attached.books.birth(&Record { address: address as u64, size_bytes, born_ns, stack, p });
     Some(p)
+}
+
+/// Records an allocation where all are, as the next will be. Of very many, one in some is timed.
+#[inline]
+fn record_as_all(
+    attached: &Attached,
+    thread: &mut Thread,
+    address: *mut c_void,
+    size_bytes: u64,
+    here: Here,
+) {
+    let is_timed = thread.books();
+    let started_ns = if is_timed { attached.now_ns() } else { 0 };
+    (thread.interval_bytes, thread.countdown, thread.rest_bytes) = (0, 0, 0);
+    if !address.is_null() {
+        let address = address as u64;
+        // Needed in some ten ns, when the stack is known.
+        attached.books.prefetch(address);
+        attached.segment.add_by(writers::now(), HeaderWord::Samples, 1);
+        let born_ns = attached.birth_ns(thread.bookings);
+        let stack = stack::number(attached, thread, here, Class::Heap);
+        attached.books.birth(&Record { address, size_bytes, born_ns, stack, p: 1.0 });
+    }
+    if is_timed {
+        attached.spent_by_all(HeaderWord::HookNs, started_ns);
+    }
 }
 
 /// Before the real call, which may call another hook by its name (a `calloc` its `malloc`).
@@ -281,10 +301,10 @@ pub fn reallocated(
     let suspended = {
         let _errno = KeepErrno::new();
         match lifecycle::standing() {
-            Standing::Attached(attached) if attached.books().may_hold(old as u64) => {
+            Standing::Attached(attached) if attached.books.may_hold(old as u64) => {
                 mend();
                 attached
-                    .timed_now_and_then(HeaderWord::HookNs, || attached.books().suspend(old as u64))
+                    .timed_now_and_then(HeaderWord::HookNs, || attached.books.suspend(old as u64))
                     .map(|record| (attached, record))
             }
             _ => None,
@@ -298,9 +318,9 @@ pub fn reallocated(
             attached.timed_now_and_then(HeaderWord::HookNs, || {
                 // Null for a size of zero means freed (glibc); null otherwise means that nothing happened.
                 if new.is_null() && bytes != 0 {
-                    attached.books().restore(&record, attached.death_ns());
+                    attached.books.restore(&record, attached.death_ns());
                 } else {
-                    attached.books().finish(&record, attached.death_ns());
+                    attached.books.finish(&record, attached.death_ns());
                 }
             });
         }
@@ -309,7 +329,6 @@ pub fn reallocated(
         && let Some(p) = allocated(new, bytes, sp, fp)
         && !old.is_null()
         && let Standing::Attached(attached) = lifecycle::standing()
-        && !attached.records_everything
     {
         attached.segment.add(HeaderWord::Resizes, (1.0 / p + 0.5) as u64);
     }
@@ -334,22 +353,17 @@ pub fn freed(block: *mut c_void) -> bool {
         return false;
     }
     let Standing::Attached(attached) = lifecycle::standing() else { return true };
-    let books = attached.books();
-    if !books.may_hold(block as u64) {
+    if !attached.books.may_hold(block as u64) {
         return true;
     }
     let _errno = KeepErrno::new();
     if attached.records_everything {
         // The allocator will look at what it keeps before the block; meanwhile it can be on its way.
         sys::prefetch((block as usize).wrapping_sub(size_of::<usize>()));
-        books.prefetch(block as u64);
     }
     mend();
     attached.timed_now_and_then(HeaderWord::HookNs, || {
-        if let Some(record) = books.suspend(block as u64) {
-            // The clock is read only for an object that is ours.
-            books.finish(&record, attached.death_ns());
-        }
+        attached.books.death(block as u64, || attached.death_ns());
     });
     true
 }

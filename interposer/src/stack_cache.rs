@@ -6,15 +6,18 @@
 //! each of those words still holds its address, then it is the same stack: a frame cannot differ without its return
 //! address, or the place of it, being another. Reading a word is ten times cheaper than unwinding a frame.
 //!
-//! Direct-mapped, a flag per entry: who finds it set walks instead.
+//! Direct-mapped, a flag per entry: who finds it set walks instead. What an entry is found by includes the callers' addresses, read
+//! where they probably stand ([`frame_sizes`]): a wrong guess finds another entry, and the stack is walked.
 
-use crate::{loader, writers};
+use crate::{frame_sizes, loader, writers};
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use memguard_segment::{Class, StackEnd, Writers};
 use memguard_unwind::Registers;
 
 const ENTRIES: usize = 512;
+/// How many callers tell stacks apart that end at the same place.
+const CALLERS: usize = 4;
 /// Deeper stacks are walked each time.
 const FRAMES_MAX: usize = 64;
 
@@ -37,6 +40,8 @@ pub struct Answer {
     pub end: StackEnd,
 }
 
+/// What is looked at first comes first, on one cache line with the flag before it.
+#[repr(C)]
 struct Entry {
     ip: u64,
     sp: u64,
@@ -44,12 +49,21 @@ struct Entry {
     life: u64,
     /// None if nothing is kept. All zeros then, so that the table takes no room in the library's file.
     answer: Option<Answer>,
-    frames: usize,
-    /// Return addresses, and how far above `sp` they lie.
-    addresses: [u64; FRAMES_MAX],
-    offsets: [u32; FRAMES_MAX],
+    /// How far above `sp` the last of them ends, in bytes.
+    reach_bytes: u32,
+    /// How many return addresses were read from the stack, and those.
+    count: usize,
+    kept: [Kept; FRAMES_MAX],
 }
 
+#[derive(Clone, Copy)]
+struct Kept {
+    address: u64,
+    /// How far above `sp` it lies, in bytes.
+    offset: u32,
+}
+
+#[repr(C, align(64))]
 struct Slot {
     busy: AtomicBool,
     entry: UnsafeCell<Entry>,
@@ -66,9 +80,9 @@ static CACHE: [Slot; ENTRIES] = [const {
             sp: 0,
             life: 0,
             answer: None,
-            frames: 0,
-            addresses: [0; FRAMES_MAX],
-            offsets: [0; FRAMES_MAX],
+            reach_bytes: 0,
+            count: 0,
+            kept: [Kept { address: 0, offset: 0 }; FRAMES_MAX],
         }),
     }
 }; ENTRIES];
@@ -88,11 +102,21 @@ fn now(class: Class) -> u64 {
         | u64::from(class.code())
 }
 
+/// Of the innermost address, the stack pointer, and those who probably called.
+fn hash(question: &Question) -> u64 {
+    let Registers { mut ip, mut sp, .. } = question.registers;
+    let mut key = ip ^ sp.rotate_left(24) ^ u64::from(question.class.code());
+    for _ in 0..CALLERS {
+        let Some(bytes) = frame_sizes::of(ip) else { break };
+        let Some(caller) = word(sp, bytes, question.stack_end) else { break };
+        (ip, sp) = (caller, sp.wrapping_add(u64::from(bytes) + 8));
+        key = key.rotate_left(20) ^ ip;
+    }
+    key.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
 fn with<T>(question: &Question, f: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {
-    let Registers { ip, sp, .. } = question.registers;
-    let hash =
-        (ip ^ sp.rotate_left(24) ^ u64::from(question.class.code())).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let slot = CACHE.get((hash >> 48) as usize % ENTRIES)?;
+    let slot = CACHE.get((hash(question) >> 48) as usize % ENTRIES)?;
     let is_taken = match writers::now() {
         // A handler that comes in between has given the entry back when it is over.
         Writers::One => {
@@ -123,9 +147,13 @@ pub fn look_up(question: &Question) -> Option<Answer> {
         if (entry.ip, entry.sp, entry.life) != (ip, sp, now(question.class)) {
             return None;
         }
-        let mut kept = entry.addresses.iter().zip(&entry.offsets).take(entry.frames.wrapping_sub(1));
-        kept.all(|(address, offset)| word(sp, *offset, question.stack_end) == Some(*address))
-            .then_some(answer)
+        if sp.wrapping_add(u64::from(entry.reach_bytes)) > question.stack_end {
+            return None;
+        }
+        let kept = entry.kept.get(..entry.count)?;
+        // SAFETY: `keep` found the same distance from the same stack pointer aligned, and none ends beyond `reach_bytes`, which
+        // lies within the known stack now.
+        kept.iter().all(|kept| unsafe { read(sp, kept.offset) } == kept.address).then_some(answer)
     })
 }
 
@@ -135,24 +163,36 @@ pub fn keep(question: &Question, frames: &[u64], slots: &[u64], answer: Answer) 
     if question.stack_end == 0 || frames.is_empty() || frames.len() > FRAMES_MAX {
         return;
     }
+    learn_sizes(sp, frames, slots);
     with(question, |entry| {
         entry.answer = None;
+        (entry.reach_bytes, entry.count) = (0, frames.len() - 1);
         // The first frame is the register's.
-        let read = frames.iter().zip(slots).skip(1);
-        for ((address, slot), (kept, offset)) in read.zip(entry.addresses.iter_mut().zip(&mut entry.offsets))
-        {
-            let distance = u32::try_from(slot.wrapping_sub(sp)).ok()?;
+        for ((address, slot), kept) in frames.iter().zip(slots).skip(1).zip(&mut entry.kept) {
+            let offset = u32::try_from(slot.wrapping_sub(sp)).ok()?;
             // What came from a register or from a signal's frame is not found again on the stack.
-            if *slot == 0 || word(sp, distance, question.stack_end) != Some(*address) {
+            if *slot == 0 || word(sp, offset, question.stack_end) != Some(*address) {
                 return None;
             }
-            (*kept, *offset) = (*address, distance);
+            *kept = Kept { address: *address, offset };
+            entry.reach_bytes = entry.reach_bytes.max(offset.saturating_add(8));
         }
         (entry.ip, entry.sp, entry.life) = (ip, sp, now(question.class));
         entry.answer = Some(answer);
-        entry.frames = frames.len();
         Some(())
     });
+}
+
+/// The sizes of the frames whose callers will be guessed.
+fn learn_sizes(sp: u64, frames: &[u64], slots: &[u64]) {
+    let mut behind = sp;
+    for (address, slot) in frames.iter().zip(slots.iter().skip(1)).take(CALLERS) {
+        if *slot == 0 {
+            return;
+        }
+        frame_sizes::learn(*address, slot.wrapping_sub(behind));
+        behind = slot.wrapping_add(8);
+    }
 }
 
 /// The word so far above the stack pointer, if that is within the known stack.
@@ -161,7 +201,18 @@ fn word(sp: u64, offset: u32, stack_end: u64) -> Option<u64> {
     if at & 7 != 0 || at.wrapping_add(8) > stack_end {
         return None;
     }
-    // SAFETY: aligned, above the stack pointer and below the end of the calling thread's own stack, all of which is
-    // mapped (see `learn_extent`). A handler's frame may change it meanwhile: volatile.
-    Some(unsafe { core::ptr::read_volatile(core::ptr::with_exposed_provenance(at as usize)) })
+    // SAFETY: aligned, above the stack pointer and below the known stack's end.
+    Some(unsafe { read(sp, offset) })
+}
+
+/// Reads a word of the stack. A handler's frame may change it meanwhile: volatile.
+///
+/// # Safety
+/// It is aligned, lies above the stack pointer and ends below the end of the calling thread's own stack as far as that is known
+/// to be mapped (see `learn_extent`).
+#[inline]
+unsafe fn read(sp: u64, offset: u32) -> u64 {
+    let at = sp.wrapping_add(u64::from(offset)) as usize;
+    // SAFETY: the caller's promise.
+    unsafe { core::ptr::read_volatile(core::ptr::with_exposed_provenance(at)) }
 }

@@ -5,14 +5,22 @@ use crate::{descriptors, fates, live_table, losses, modules, ring, stacks, total
 /// First word of every segment: `MEMGUARD` in ASCII, little endian.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"MEMGUARD");
 /// Layout version. Any change of any layout in this crate raises it.
-pub const VERSION: u64 = 5;
+pub const VERSION: u64 = 6;
 /// Words of the header (see [`crate::HeaderWord`]), texts included.
 pub const HEADER_WORDS: usize = 256;
+
+const PAGE_WORDS: usize = 512;
+
+/// Where so many buckets may begin after a place: with a page, so that those of one window share a page.
+const fn buckets_after(place: usize, buckets: usize) -> usize {
+    let words = buckets * live_table::BUCKET_WORDS;
+    place.next_multiple_of(if words < PAGE_WORDS { words } else { PAGE_WORDS })
+}
 
 /// How much of everything a segment holds. Fixed when the segment is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacities {
-    /// Buckets of the live table, seven objects each.
+    /// Buckets of the live table, three objects each.
     pub live_buckets: usize,
     /// Distinct call stacks.
     pub stacks: usize,
@@ -24,23 +32,23 @@ pub struct Capacities {
     pub ring_slots: usize,
     /// Descriptor numbers that have an entry.
     pub descriptors: usize,
-    /// Buckets of the object table, seven objects each.
+    /// Buckets of the object table, three objects each.
     pub object_buckets: usize,
 }
 
 impl Capacities {
-    /// Guard mode: 57,344 sampled objects (28 GiB of heap at one sample in 512 KiB), 16,384 stacks, 65,536 descriptors,
-    /// 28,672 other objects.
+    /// Guard mode: 49,152 sampled objects (24 GiB of heap at one sample in 512 KiB), 16,384 stacks, 65,536 descriptors,
+    /// 24,576 other objects.
     pub const GUARD: Self = Self {
-        live_buckets: 1 << 13,
+        live_buckets: 1 << 14,
         stacks: 1 << 14,
         frames: 1 << 18,
         modules: 512,
         ring_slots: 1 << 12,
         descriptors: 1 << 16,
-        object_buckets: 1 << 12,
+        object_buckets: 1 << 13,
     };
-    /// Audit mode: 3.6 million live objects, 65,536 stacks.
+    /// Audit mode: 1.6 million live objects, 65,536 stacks.
     pub const AUDIT: Self = Self {
         live_buckets: 1 << 19,
         stacks: 1 << 16,
@@ -48,10 +56,10 @@ impl Capacities {
         modules: 512,
         ring_slots: 1 << 16,
         descriptors: 1 << 18,
-        object_buckets: 1 << 14,
+        object_buckets: 1 << 15,
     };
-    /// Audit mode, the processes that the first one starts: 458,752 live objects, 16,384 stacks.
-    pub const AUDIT_OTHERS: Self = Self { live_buckets: 1 << 16, ring_slots: 1 << 13, ..Self::GUARD };
+    /// Audit mode, the processes that the first one starts: 393,216 live objects, 16,384 stacks.
+    pub const AUDIT_OTHERS: Self = Self { live_buckets: 1 << 17, ring_slots: 1 << 13, ..Self::GUARD };
     /// Largest value any capacity may have; keeps all offset arithmetic far from overflow.
     pub const MAX: usize = 1 << 28;
 
@@ -105,12 +113,12 @@ pub struct Layout {
     pub(crate) stacks: usize,
     pub(crate) frames: usize,
     pub(crate) totals: usize,
+    pub(crate) live_windows: usize,
     pub(crate) live_buckets: usize,
-    pub(crate) live_payloads: usize,
     pub(crate) ring_slots: usize,
     pub(crate) descriptors: usize,
+    pub(crate) object_windows: usize,
     pub(crate) object_buckets: usize,
-    pub(crate) object_payloads: usize,
     /// Words of the whole segment.
     pub words: usize,
 }
@@ -129,19 +137,17 @@ impl Layout {
         let stacks = modules + c.modules * modules::MODULE_WORDS;
         let frames = stacks + stacks::CONTROL_WORDS + c.stacks * stacks::STACK_WORDS;
         let totals = frames + c.frames;
-        let live_buckets = (totals + c.stacks * totals::TOTALS_WORDS).next_multiple_of(8);
-        let live_payloads = live_buckets + c.live_buckets * live_table::BUCKET_WORDS;
-        let ring_slots = (live_payloads
-            + c.live_buckets * live_table::BUCKET_OBJECTS * live_table::PAYLOAD_WORDS)
-            .next_multiple_of(8);
+        let live_windows = totals + c.stacks * totals::TOTALS_WORDS;
+        let live_buckets =
+            buckets_after(live_windows + live_table::window_words(c.live_buckets), c.live_buckets);
+        let ring_slots = live_buckets + c.live_buckets * live_table::BUCKET_WORDS;
         let descriptors = ring_slots + c.ring_slots * ring::SLOT_WORDS;
+        let object_windows =
+            descriptors + descriptors::CONTROL_WORDS + c.descriptors * descriptors::ENTRY_WORDS;
         let object_buckets =
-            (descriptors + descriptors::CONTROL_WORDS + c.descriptors * descriptors::ENTRY_WORDS)
-                .next_multiple_of(8);
-        let object_payloads = object_buckets + c.object_buckets * live_table::BUCKET_WORDS;
-        let words = (object_payloads
-            + c.object_buckets * live_table::BUCKET_OBJECTS * live_table::PAYLOAD_WORDS)
-            .next_multiple_of(512);
+            buckets_after(object_windows + live_table::window_words(c.object_buckets), c.object_buckets);
+        let words =
+            (object_buckets + c.object_buckets * live_table::BUCKET_WORDS).next_multiple_of(PAGE_WORDS);
         Some(Self {
             capacities,
             losses,
@@ -151,12 +157,12 @@ impl Layout {
             stacks,
             frames,
             totals,
+            live_windows,
             live_buckets,
-            live_payloads,
             ring_slots,
             descriptors,
+            object_windows,
             object_buckets,
-            object_payloads,
             words,
         })
     }
@@ -170,9 +176,9 @@ impl Layout {
 // The budgets that docs/segment.md states. If one of these fails, the documents and VERSION change too.
 const _: () = {
     assert!(HEADER_WORDS == 256);
-    assert!(matches!(Layout::new(Capacities::GUARD), Some(l) if l.bytes() <= 10 << 20));
-    assert!(matches!(Layout::new(Capacities::AUDIT), Some(l) if l.bytes() <= 160 << 20));
-    assert!(matches!(Layout::new(Capacities::AUDIT_OTHERS), Some(l) if l.bytes() <= 24 << 20));
+    assert!(matches!(Layout::new(Capacities::GUARD), Some(l) if l.bytes() <= 11 << 20));
+    assert!(matches!(Layout::new(Capacities::AUDIT), Some(l) if l.bytes() <= 128 << 20));
+    assert!(matches!(Layout::new(Capacities::AUDIT_OTHERS), Some(l) if l.bytes() <= 26 << 20));
 };
 
 #[cfg(test)]
@@ -183,7 +189,7 @@ mod tests {
     #[test]
     fn layout_of_guard_mode_is_pinned() {
         let l = Layout::new(Capacities::GUARD).unwrap();
-        assert_eq!(l.bytes(), 10_199_040, "a changed layout needs a new VERSION and new figures in the docs");
+        assert_eq!(l.bytes(), 10_498_048, "a changed layout needs a new VERSION and new figures in the docs");
     }
 
     #[test]
@@ -214,18 +220,21 @@ mod tests {
                 (l.modules + m * modules::MODULE_WORDS, l.stacks),
                 (l.stacks + stacks::CONTROL_WORDS + c.stacks * stacks::STACK_WORDS, l.frames),
                 (l.frames + c.frames, l.totals),
-                (l.totals + c.stacks * totals::TOTALS_WORDS, l.live_buckets),
-                (l.live_buckets + c.live_buckets * live_table::BUCKET_WORDS, l.live_payloads),
-                (l.live_payloads + c.live_buckets * 7 * live_table::PAYLOAD_WORDS, l.ring_slots),
+                (l.totals + c.stacks * totals::TOTALS_WORDS, l.live_windows),
+                (l.live_windows + live_table::window_words(c.live_buckets), l.live_buckets),
+                (l.live_buckets + c.live_buckets * live_table::BUCKET_WORDS, l.ring_slots),
                 (l.ring_slots + c.ring_slots * ring::SLOT_WORDS, l.descriptors),
-                (l.descriptors + descriptors::CONTROL_WORDS + c.descriptors * descriptors::ENTRY_WORDS, l.object_buckets),
-                (l.object_buckets + c.object_buckets * live_table::BUCKET_WORDS, l.object_payloads),
-                (l.object_payloads + c.object_buckets * 7 * live_table::PAYLOAD_WORDS, l.words),
+                (l.descriptors + descriptors::CONTROL_WORDS + c.descriptors * descriptors::ENTRY_WORDS, l.object_windows),
+                (l.object_windows + live_table::window_words(c.object_buckets), l.object_buckets),
+                (l.object_buckets + c.object_buckets * live_table::BUCKET_WORDS, l.words),
             ];
             for (end, start) in ends {
                 prop_assert!(end <= start);
             }
-            prop_assert_eq!(l.live_buckets % 8, 0, "a bucket is one cache line");
+            for (start, buckets) in [(l.live_buckets, c.live_buckets), (l.object_buckets, c.object_buckets)] {
+                prop_assert_eq!(start % live_table::BUCKET_WORDS, 0, "a bucket is two cache lines that go together");
+                prop_assert!(start % PAGE_WORDS == 0 || buckets * live_table::BUCKET_WORDS < PAGE_WORDS);
+            }
             prop_assert_eq!(l.bytes() % 4096, 0);
         }
     }

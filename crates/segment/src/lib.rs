@@ -45,7 +45,7 @@ pub use class::{Class, Family};
 pub use descriptors::{BeyondTable, Descriptor, DescriptorTable};
 pub use fates::{FATES, Fates};
 pub use layout::{Capacities, HEADER_WORDS, Layout, MAGIC, VERSION};
-pub use live_table::{Entry, Full as TableFull, LiveTable, PAYLOAD_WORDS, Record, Table};
+pub use live_table::{BUCKET_OBJECTS, Entry, Full as TableFull, LiveTable, PAYLOAD_WORDS, Record, Table};
 pub use losses::{Loss, Losses};
 pub use modules::{BUILD_ID_BYTES_MAX, Module, ModuleInfo, ModuleTable, PATH_BYTES_MAX};
 pub use object::{Object, ObjectTable};

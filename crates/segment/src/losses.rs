@@ -84,6 +84,7 @@ impl<'a> Losses<'a> {
 
     /// The same counters, for a caller that knows who else writes.
     #[must_use]
+    #[inline]
     pub fn written_by(self, writers: Writers) -> Self {
         Self { writers, ..self }
     }

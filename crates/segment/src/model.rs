@@ -7,11 +7,12 @@ use crate::{
 use crate::{descriptors, live_table, losses, modules, ring, stacks, totals};
 
 /// See the module of the live table.
-pub const BUCKET_OBJECTS: usize = live_table::BUCKET_OBJECTS;
-/// See the module of the live table.
 pub const BUCKET_WORDS: usize = live_table::BUCKET_WORDS;
 /// See the module of the live table.
-pub const PAYLOAD_WORDS: usize = live_table::PAYLOAD_WORDS;
+pub const fn window_words(buckets: usize) -> usize {
+    live_table::window_words(buckets)
+}
+
 /// Words of one module.
 pub const MODULE_WORDS: usize = modules::MODULE_WORDS;
 /// Words of the ring's positions.
@@ -37,8 +38,8 @@ pub fn descriptor_table(words: Words<'_>) -> DescriptorTable<'_> {
 }
 
 /// A live table over these words.
-pub fn live_table<'a>(buckets: Words<'a>, payloads: Words<'a>) -> LiveTable<'a> {
-    LiveTable::new(buckets, payloads)
+pub fn live_table<'a>(windows: Words<'a>, buckets: Words<'a>) -> LiveTable<'a> {
+    LiveTable::new(windows, buckets)
 }
 
 /// The bucket in which an address is looked for first.
@@ -47,8 +48,8 @@ pub fn live_home(table: &LiveTable<'_>, address: u64) -> usize {
 }
 
 /// A table of objects over these words.
-pub fn object_table<'a>(buckets: Words<'a>, payloads: Words<'a>) -> ObjectTable<'a> {
-    ObjectTable::new(buckets, payloads)
+pub fn object_table<'a>(windows: Words<'a>, buckets: Words<'a>) -> ObjectTable<'a> {
+    ObjectTable::new(windows, buckets)
 }
 
 /// Counters of losses over these words.

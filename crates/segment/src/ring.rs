@@ -14,6 +14,8 @@ use crate::writers::{self, Writers};
 
 /// Words of a slot: stamp and seven words of event; one cache line.
 pub const SLOT_WORDS: usize = 8;
+/// Words of an event.
+const BODY_WORDS: usize = SLOT_WORDS - 1;
 /// Words of the ring's positions: head and tail on a cache line each.
 pub(crate) const CONTROL_WORDS: usize = 16;
 const HEAD: usize = 0;
@@ -91,6 +93,7 @@ impl<'a> Ring<'a> {
 
     /// The same ring, for a caller that knows who else writes.
     #[must_use]
+    #[inline]
     pub fn written_by(self, writers: Writers) -> Self {
         Self { writers, ..self }
     }
@@ -105,39 +108,48 @@ impl<'a> Ring<'a> {
         }
     }
 
-    fn slot(&self, position: u64) -> Option<(&'a crate::AtomicU64, Words<'a>)> {
+    #[inline]
+    fn slot(&self, position: u64) -> Option<(&'a crate::AtomicU64, &'a [crate::AtomicU64; BODY_WORDS])> {
         let start = (position & self.count.saturating_sub(1)) as usize * SLOT_WORDS;
-        self.slots.get(start..start + SLOT_WORDS)?.split_first()
+        let [stamp, body @ ..] = self.slots.get(start..)?.first_chunk::<SLOT_WORDS>()?;
+        Some((stamp, body))
     }
 
     /// Appends an event; gives up rather than wait.
+    #[allow(clippy::inline_always)] // who writes is known where it is called, and then asked no more
+    #[inline(always)]
     pub fn push(&self, event: &Event) -> Result<(), Dropped> {
-        let head = self.control.get(HEAD).ok_or(Dropped::Full)?;
-        let mut position = head.load(Ordering::Relaxed);
-        for _ in 0..PUSH_TRIES {
-            let (stamp, body) = self.slot(position).ok_or(Dropped::Full)?;
-            // Matched by the release store in `advance`: the reader is done with the slot.
-            let free = stamp.load(Ordering::Acquire);
-            if free == position & STAMP_MASK {
-                let next = position.wrapping_add(1);
-                if writers::exchange(head, position, next, Ordering::Relaxed, self.writers) {
-                    return Self::fill(stamp, body, free, position, event);
-                }
-                position = head.load(Ordering::Relaxed);
-            } else {
-                let now = head.load(Ordering::Relaxed);
-                if now == position {
-                    return Err(Dropped::Full);
-                }
-                position = now;
-            }
-        }
-        Err(Dropped::Full)
+        self.try_push(event).unwrap_or_else(|| self.push_among_others(event))
     }
 
+    /// The same, where others are about it.
+    #[cold]
+    #[inline(never)]
+    fn push_among_others(self, event: &Event) -> Result<(), Dropped> {
+        (0..PUSH_TRIES).find_map(|_| self.try_push(event)).unwrap_or(Err(Dropped::Full))
+    }
+
+    /// `None` if another took the position.
+    #[allow(clippy::inline_always)] // as `push`
+    #[inline(always)]
+    fn try_push(&self, event: &Event) -> Option<Result<(), Dropped>> {
+        let Some(head) = self.control.get(HEAD) else { return Some(Err(Dropped::Full)) };
+        let position = head.load(Ordering::Relaxed);
+        let Some((stamp, body)) = self.slot(position) else { return Some(Err(Dropped::Full)) };
+        // Matched by the release store in `advance`: the reader is done with the slot.
+        let free = stamp.load(Ordering::Acquire);
+        if free == position & STAMP_MASK {
+            let next = position.wrapping_add(1);
+            return writers::exchange(head, position, next, Ordering::Relaxed, self.writers)
+                .then(|| Self::fill(stamp, body, free, position, event));
+        }
+        (head.load(Ordering::Relaxed) == position).then_some(Err(Dropped::Full))
+    }
+
+    #[inline]
     fn fill(
         stamp: &crate::AtomicU64,
-        body: Words<'_>,
+        body: &[crate::AtomicU64; BODY_WORDS],
         free: u64,
         position: u64,
         event: &Event,
@@ -162,7 +174,7 @@ impl<'a> Ring<'a> {
         if seen == position & STAMP_MASK {
             return if head == position { Next::Empty } else { Next::Unfinished };
         }
-        let mut words = [0u64; SLOT_WORDS - 1];
+        let mut words = [0u64; BODY_WORDS];
         for (to, from) in words.iter_mut().zip(body) {
             *to = from.load(Ordering::Relaxed);
         }
@@ -222,7 +234,7 @@ impl<'a> Ring<'a> {
     }
 }
 
-fn full_stamp(position: u64, words: &[u64; SLOT_WORDS - 1]) -> u64 {
+fn full_stamp(position: u64, words: &[u64; BODY_WORDS]) -> u64 {
     let mut sum = position;
     for word in words {
         sum = (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
@@ -231,7 +243,7 @@ fn full_stamp(position: u64, words: &[u64; SLOT_WORDS - 1]) -> u64 {
     ((sum >> STAMP_BITS) | 1) << STAMP_BITS | (position.wrapping_add(1) & STAMP_MASK)
 }
 
-fn encode(event: &Event) -> [u64; SLOT_WORDS - 1] {
+fn encode(event: &Event) -> [u64; BODY_WORDS] {
     [
         u64::from(event.kind as u32) << 32 | u64::from(event.stack),
         event.address,
@@ -243,7 +255,7 @@ fn encode(event: &Event) -> [u64; SLOT_WORDS - 1] {
     ]
 }
 
-fn decode(words: &[u64; SLOT_WORDS - 1]) -> Option<Event> {
+fn decode(words: &[u64; BODY_WORDS]) -> Option<Event> {
     let kind = match words[0] >> 32 {
         1 => EventKind::Birth,
         2 => EventKind::Death,

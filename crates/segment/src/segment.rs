@@ -12,7 +12,7 @@ use crate::ring::Ring;
 use crate::stacks::StackTable;
 use crate::totals::TotalsTable;
 use crate::writers::{self, Writers};
-use crate::{Words, descriptors, fates, losses, modules, ring, stacks, text, totals};
+use crate::{Words, descriptors, fates, live_table, losses, modules, ring, stacks, text, totals};
 
 /// The named words of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -281,11 +281,10 @@ impl<'a> Segment<'a> {
 
     /// Live sampled objects.
     pub fn live(&self) -> LiveTable<'a> {
-        use crate::live_table::{BUCKET_OBJECTS, BUCKET_WORDS, PAYLOAD_WORDS};
         let buckets = self.layout.capacities.live_buckets;
         LiveTable::new(
-            self.part(self.layout.live_buckets, buckets * BUCKET_WORDS),
-            self.part(self.layout.live_payloads, buckets * BUCKET_OBJECTS * PAYLOAD_WORDS),
+            self.part(self.layout.live_windows, live_table::window_words(buckets)),
+            self.part(self.layout.live_buckets, buckets * live_table::BUCKET_WORDS),
         )
     }
 
@@ -297,11 +296,10 @@ impl<'a> Segment<'a> {
 
     /// Everything else that has a handle.
     pub fn objects(&self) -> ObjectTable<'a> {
-        use crate::live_table::{BUCKET_OBJECTS, BUCKET_WORDS, PAYLOAD_WORDS};
         let buckets = self.layout.capacities.object_buckets;
         ObjectTable::new(
-            self.part(self.layout.object_buckets, buckets * BUCKET_WORDS),
-            self.part(self.layout.object_payloads, buckets * BUCKET_OBJECTS * PAYLOAD_WORDS),
+            self.part(self.layout.object_windows, live_table::window_words(buckets)),
+            self.part(self.layout.object_buckets, buckets * live_table::BUCKET_WORDS),
         )
     }
 

@@ -69,15 +69,18 @@ impl<'a> TotalsTable<'a> {
 
     /// The same table, for a caller that knows who else writes.
     #[must_use]
+    #[inline]
     pub fn written_by(self, writers: Writers) -> Self {
         Self { writers, ..self }
     }
 
+    #[inline]
     fn entry(&self, stack: u32) -> Option<Words<'a>> {
         let start = (stack as usize).checked_mul(TOTALS_WORDS)?;
         self.words.get(start..start.checked_add(TOTALS_WORDS)?)
     }
 
+    #[inline]
     fn add(&self, entry: Words<'_>, word: usize, amount: u64, order: Ordering) {
         if let Some(word) = entry.get(word) {
             writers::add(word, amount, order, self.writers);
@@ -85,6 +88,7 @@ impl<'a> TotalsTable<'a> {
     }
 
     /// Books a birth of `size_bytes` that was sampled with probability `p`.
+    #[inline]
     pub fn birth(&self, stack: u32, size_bytes: u64, p: f64) {
         let Some(entry) = self.entry(stack) else { return };
         let add = |word, amount| self.add(entry, word, amount, Ordering::Relaxed);
@@ -94,6 +98,7 @@ impl<'a> TotalsTable<'a> {
     }
 
     /// Books a death of what [`TotalsTable::birth`] booked.
+    #[inline]
     pub fn death(&self, stack: u32, size_bytes: u64, p: f64, lifetime_ns: u64) {
         let Some(entry) = self.entry(stack) else { return };
         // Release: the birth was booked before. Matched by the acquire loads in `get`.

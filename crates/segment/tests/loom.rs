@@ -185,20 +185,20 @@ fn ring_takes_a_slot_from_a_slow_writer() {
 }
 
 struct LiveMemory {
+    windows: Vec<AtomicU64>,
     buckets: Vec<AtomicU64>,
-    payloads: Vec<AtomicU64>,
 }
 
 impl LiveMemory {
     fn new(buckets: usize) -> Arc<Self> {
         Arc::new(Self {
+            windows: words(model::window_words(buckets)),
             buckets: words(buckets * model::BUCKET_WORDS),
-            payloads: words(buckets * model::BUCKET_OBJECTS * model::PAYLOAD_WORDS),
         })
     }
 
     fn table(&self) -> LiveTable<'_> {
-        model::live_table(&self.buckets, &self.payloads)
+        model::live_table(&self.windows, &self.buckets)
     }
 }
 
@@ -235,11 +235,11 @@ fn live_table_two_threads_want_the_last_slot() {
     static PASSED: AtomicUsize = AtomicUsize::new(0);
     explore("live table, last slot", 4, || {
         let memory = LiveMemory::new(2);
-        let addresses: [u64; 8] = at_home_in_bucket_0(&memory.table());
-        for address in &addresses[..6] {
+        let addresses: [u64; 4] = at_home_in_bucket_0(&memory.table());
+        for address in &addresses[..2] {
             memory.table().insert(&object(*address, 9)).unwrap();
         }
-        let threads = [addresses[6], addresses[7]].map(|address| {
+        let threads = [addresses[2], addresses[3]].map(|address| {
             let memory = Arc::clone(&memory);
             thread::spawn(move || {
                 memory.table().insert(&object(address, 1)).unwrap();
@@ -253,7 +253,7 @@ fn live_table_two_threads_want_the_last_slot() {
         assert_no_marks(&memory);
         assert_eq!(
             contents(&memory.table()),
-            addresses[..6].iter().map(|a| object(*a, 9)).collect::<Vec<_>>()
+            addresses[..2].iter().map(|a| object(*a, 9)).collect::<Vec<_>>()
         );
     });
     assert_reached([&PASSED]);
@@ -266,15 +266,15 @@ fn live_table_finds_an_object_that_passed_over() {
     static HANDED_OVER: AtomicUsize = AtomicUsize::new(0);
     explore("live table, passed over", 8, || {
         let memory = LiveMemory::new(2);
-        let addresses: [u64; 8] = at_home_in_bucket_0(&memory.table());
-        for address in &addresses[..7] {
+        let addresses: [u64; 4] = at_home_in_bucket_0(&memory.table());
+        for address in &addresses[..3] {
             memory.table().insert(&object(*address, 9)).unwrap();
         }
         let handed_over = Arc::new(AtomicU64::new(0));
         let inserter = {
             let (memory, handed_over) = (Arc::clone(&memory), Arc::clone(&handed_over));
             thread::spawn(move || {
-                memory.table().insert(&object(addresses[7], 1)).unwrap();
+                memory.table().insert(&object(addresses[3], 1)).unwrap();
                 handed_over.store(1, Ordering::Release);
             })
         };
@@ -284,7 +284,7 @@ fn live_table_finds_an_object_that_passed_over() {
                 assert!(memory.table().remove(addresses[0]).is_some());
                 let early = handed_over.load(Ordering::Acquire) == 1;
                 if early {
-                    assert_eq!(memory.table().remove(addresses[7]), Some(object(addresses[7], 1)));
+                    assert_eq!(memory.table().remove(addresses[3]), Some(object(addresses[3], 1)));
                 }
                 early
             })
@@ -292,7 +292,7 @@ fn live_table_finds_an_object_that_passed_over() {
         inserter.join().unwrap();
         let early = remover.join().unwrap();
         if !early {
-            assert_eq!(memory.table().remove(addresses[7]), Some(object(addresses[7], 1)));
+            assert_eq!(memory.table().remove(addresses[3]), Some(object(addresses[3], 1)));
         }
         assert_no_marks(&memory);
         count(&HANDED_OVER, early);
@@ -329,25 +329,25 @@ fn live_table_full_takes_back_its_marks() {
     static FOUND: AtomicUsize = AtomicUsize::new(0);
     explore("live table, full", 8, || {
         let memory = LiveMemory::new(1);
-        let addresses: [u64; 8] = at_home_in_bucket_0(&memory.table());
-        for address in &addresses[..7] {
+        let addresses: [u64; 4] = at_home_in_bucket_0(&memory.table());
+        for address in &addresses[..3] {
             memory.table().insert(&object(*address, 9)).unwrap();
         }
         let inserter = {
             let memory = Arc::clone(&memory);
-            thread::spawn(move || memory.table().insert(&object(addresses[7], 1)))
+            thread::spawn(move || memory.table().insert(&object(addresses[3], 1)))
         };
         let remover = {
             let memory = Arc::clone(&memory);
             thread::spawn(move || {
-                for address in [addresses[0], addresses[6]] {
+                for address in [addresses[0], addresses[2]] {
                     assert!(memory.table().remove(address).is_some());
                 }
             })
         };
         let inserted = inserter.join().unwrap().is_ok();
         remover.join().unwrap();
-        assert_eq!(memory.table().remove(addresses[7]).is_some(), inserted);
+        assert_eq!(memory.table().remove(addresses[3]).is_some(), inserted);
         assert_no_marks(&memory);
         count(&FULL, !inserted);
         count(&FOUND, inserted);
@@ -777,7 +777,7 @@ impl ObjectMemory {
     }
 
     fn table(&self) -> ObjectTable<'_> {
-        model::object_table(&self.0.buckets, &self.0.payloads)
+        model::object_table(&self.0.windows, &self.0.buckets)
     }
 }
 

@@ -151,8 +151,8 @@ pub const KEYS: &[Key] = &[
         option: None,
         value_name: "COUNT",
         kind: Kind::Count { min: 1024, max: 1 << 26, set: |to, count| to.live_objects = count },
-        default: "57344",
-        aggressive: "1835008",
+        default: "49152",
+        aggressive: "1572864",
         help: "Room for sampled objects alive at one time, per process",
     },
     Key {

@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 use memguard_collect::{DeepLook, Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
 use memguard_detect::{DetectConfig, Verdicts};
 use memguard_patterns::Library;
-use memguard_segment::Capacities;
 use memguard_segment::control;
+use memguard_segment::{BUCKET_OBJECTS, Capacities};
 
 use crate::config::{Pattern, PatternSet, Settings};
 use crate::spawn::ProgramExit;
@@ -398,7 +398,7 @@ fn capacities(settings: &Settings) -> control::Settings {
         (Capacities::GUARD, Capacities::GUARD)
     };
     let objects = usize::try_from(settings.live_objects).unwrap_or(usize::MAX);
-    let live_buckets = objects.div_ceil(7).clamp(16, Capacities::MAX / 16).next_power_of_two();
+    let live_buckets = objects.div_ceil(BUCKET_OBJECTS).clamp(16, Capacities::MAX / 16).next_power_of_two();
     let smaller = live_buckets.min(others.live_buckets);
     control::Settings {
         sample_interval_bytes: settings.sample_bytes,

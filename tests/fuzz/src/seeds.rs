@@ -10,13 +10,13 @@ use std::sync::atomic::Ordering;
 
 /// The smallest layout with something of everything: two pages.
 pub const SMALL: Capacities = Capacities {
-    live_buckets: 1,
+    live_buckets: 2,
     stacks: 2,
     frames: 8,
     modules: 1,
     ring_slots: 4,
     descriptors: 4,
-    object_buckets: 1,
+    object_buckets: 2,
 };
 
 /// Words of these bytes, what is missing of the last one zero.

@@ -1,7 +1,8 @@
 //! Cost: how many instructions a hook adds to a call, so that a slow one cannot slip in.
 //!
 //! Method: callgrind counts a benchmark program with few and with many repetitions; the difference, for each repetition, is
-//! free of start and end. The program is counted plain, under a preload that only forwards, and under `memguard run`.
+//! free of start and end. The program is counted plain, under a preload that only forwards, and under `memguard run`, which
+//! samples or records everything.
 //! Counts repeat to the digit but for the few samples, whose gaps are drawn at random; the limits leave room for those. How
 //! the fast path ends in the shipped library is looked at in `shape`.
 #![cfg(target_arch = "x86_64")]
@@ -27,9 +28,11 @@ impl Bench {
         Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
-    /// What is in `benches/programs`, compiled as the benchmarks compile it.
+    /// What is in `benches/programs`, or a test program, compiled as the benchmarks compile it.
     fn compiled(&self, name: &str, options: &[&str]) -> PathBuf {
-        let source = product::root().join("benches/programs").join(format!("{name}.c"));
+        let folders = ["benches/programs", "tests/tests/programs"];
+        let sources = folders.map(|folder| product::root().join(folder).join(format!("{name}.c")));
+        let source = sources.iter().find(|source| source.exists()).expect("a program of ours");
         let path = self.folder.path().join(name);
         let mut compiler = Command::new("gcc");
         compiler.args(["-O2", "-pthread"]).args(options).arg(source).arg("-o").arg(&path);
@@ -38,11 +41,13 @@ impl Bench {
     }
 
     /// Instructions of one run.
-    fn count(&self, program: &Path, words: &[&str], preload: Option<&Path>, watched: bool) -> u64 {
+    fn count(&self, program: &Path, words: &[&str], way: Way<'_>) -> u64 {
+        let watched = matches!(way, Way::Guard | Way::Audit);
         let mut command = Command::new(if watched { product::launcher() } else { Path::new("valgrind") });
         if watched {
             product::library();
             command.args(["run", "--quiet", "--dir"]).arg(self.folder.path().join("sessions"));
+            command.args(matches!(way, Way::Audit).then_some("--aggressive"));
             command.args(["--", "valgrind"]);
         }
         command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program).args(words);
@@ -50,7 +55,7 @@ impl Bench {
         for name in ["MEMGUARD_BIN", "MEMGUARD_SO", "MEMGUARD_PORTABLE_SO", "MEMGUARD_REQUIRE_ALL"] {
             command.env_remove(name);
         }
-        if let Some(preload) = preload {
+        if let Way::Preload(preload) = way {
             command.env("LD_PRELOAD", preload);
         }
         let output = command.output().expect("it starts");
@@ -62,24 +67,36 @@ impl Bench {
         counts.iter().sum()
     }
 
+    /// Instructions of one repetition.
+    fn each(&self, program: &Path, what: &[&str], few: u32, many: u32, way: Way<'_>) -> f64 {
+        let count = |repetitions: u32| {
+            let number = repetitions.to_string();
+            self.count(program, &[&[number.as_str()], what].concat(), way)
+        };
+        let (short, long) = (count(few), count(many));
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let more = (long - short) as f64;
+        more / f64::from(many - few)
+    }
+
     fn cost(&self, program: &str, what: &[&str], few: u32, many: u32) -> Cost {
         let program = self.compiled(program, &[]);
         let forward = self.compiled("forward_only", &["-shared", "-fPIC", "-fvisibility=hidden"]);
-        let each = |preload: Option<&Path>, watched: bool| {
-            let count = |repetitions: u32| {
-                let number = repetitions.to_string();
-                self.count(&program, &[&[number.as_str()], what].concat(), preload, watched)
-            };
-            let (short, long) = (count(few), count(many));
-            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-            let more = (long - short) as f64;
-            more / f64::from(many - few)
-        };
+        let each = |way| self.each(&program, what, few, many, way);
         let cost =
-            Cost { plain: each(None, false), forward: each(Some(&forward), false), guard: each(None, true) };
+            Cost { plain: each(Way::Plain), forward: each(Way::Preload(&forward)), guard: each(Way::Guard) };
         println!("plain {:.2}, forward {:.2}, guard {:.2}", cost.plain, cost.forward, cost.guard);
         cost
     }
+}
+
+/// With what a program is run.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Plain,
+    Preload(&'a Path),
+    Guard,
+    Audit,
 }
 
 /// At most so many instructions more than plain, for each repetition. Where nothing but malloc and free is done, the
@@ -120,4 +137,29 @@ fn open_and_close() {
 #[test]
 fn socket_and_close() {
     check("pairs", &["socket"], 5_000, 25_000, 165.0); // measured: 158.00
+}
+
+/// Where every allocation is recorded: at most so many instructions more than plain, for each repetition.
+fn check_audit(program: &str, few: u32, many: u32, limit: f64) {
+    if !ability::tool("valgrind") {
+        return;
+    }
+    let bench = Bench::new();
+    let program = bench.compiled(program, &[]);
+    let [plain, audit] = [Way::Plain, Way::Audit].map(|way| bench.each(&program, &[], few, many, way));
+    println!("plain {plain:.2}, audit {audit:.2}");
+    assert!(audit - plain > 100.0, "not everything is recorded: {plain:.2} plain, {audit:.2} in audit mode");
+    assert!(audit - plain <= limit, "{:.2} instructions more than plain", audit - plain);
+}
+
+#[test]
+fn malloc_and_free_recorded() {
+    check_audit("lifo", 20_000, 60_000, 1_000.0); // measured: 900
+}
+
+/// Four allocations a round, whose stacks have the innermost address and the stack pointer in common: each is recognised all
+/// the same. Walking them takes twice as much.
+#[test]
+fn callers_of_a_wrapper_recorded() {
+    check_audit("wrapped", 5_000, 15_000, 4_600.0); // measured: 4_010
 }
