@@ -17,7 +17,7 @@ use memguard_unwind::Registers;
 
 const ENTRIES: usize = 512;
 /// How many callers tell stacks apart that end at the same place.
-const CALLERS: usize = 4;
+const CALLERS: usize = 3;
 /// Deeper stacks are walked each time.
 const FRAMES_MAX: usize = 64;
 
