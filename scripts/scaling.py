@@ -96,7 +96,7 @@ LIMITS = (
     Limit("libraries loaded later, at once", "256", "audit", ("modules", "400", "1000"), ("stack_incomplete",)),
     Limit("module table", "512 since the start", "audit", ("reloads", "650", "1000"), ("module_table_full", "stack_incomplete")),
     Limit("unwinders", "8 at once", "audit", ("walkers", "64", "3000"), ("unwinder_busy",)),
-    Limit("object table", "28,672 objects", "guard", ("mappings", "40000", "2"), ("object_table_full",)),
+    Limit("object table", "24,576 objects", "guard", ("mappings", "40000", "2"), ("object_table_full",)),
     Limit("descriptor table", "65,536 numbers", "guard", ("descriptors", "70000", "100"), ("descriptor_table_full",)),
     Limit("sites followed", "8,192 of a process", "audit", ("sites", "50000", "200000"), ("sites_without_room",), "sites"),
     Limit("processes in the report", "101 without a finding", "audit", ("children", "150", "1"), (), shell="children"),

@@ -90,10 +90,15 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
         thread.counted = true;
         attached.segment.add(HeaderWord::Threads, 1);
     }
-    let recorded = if attached.records_everything {
+    if attached.records_everything {
         record_as_all(attached, thread, address, size_bytes as u64, Here::at_entry(sp, fp));
-        None
-    } else {
+        thread.busy_sp = 0;
+        // Last: a handler that came in between has left a countdown of its own. The next allocation is due again.
+        thread.interval_bytes = 0;
+        count_down(thread, 0);
+        return None;
+    }
+    let recorded = {
         // A walk costs a thousand times what recognising a stack does, so each is timed.
         let started_ns = attached.now_ns();
         let recorded = if address.is_null() {
@@ -199,7 +204,6 @@ fn record_as_all(
 ) {
     let is_timed = thread.books();
     let started_ns = if is_timed { attached.now_ns() } else { 0 };
-    (thread.interval_bytes, thread.countdown, thread.rest_bytes) = (0, 0, 0);
     if !address.is_null() {
         let address = address as u64;
         // Needed in some ten ns, when the stack is known.

@@ -6,7 +6,7 @@
 //! each of those words still holds its address, then it is the same stack: a frame cannot differ without its return
 //! address, or the place of it, being another. Reading a word is ten times cheaper than unwinding a frame.
 //!
-//! Direct-mapped, a flag per entry: who finds it set walks instead. What an entry is found by includes the callers' addresses, read
+//! Two places for each, a flag per entry: who finds it set looks no further. What an entry is found by includes the callers' addresses, read
 //! where they probably stand ([`frame_sizes`]): a wrong guess finds another entry, and the stack is walked.
 
 use crate::{frame_sizes, loader, writers};
@@ -16,6 +16,8 @@ use memguard_segment::{Class, StackEnd, Writers};
 use memguard_unwind::Registers;
 
 const ENTRIES: usize = 512;
+/// Bits of a class.
+const CLASS_BITS: u32 = 8;
 /// How many callers tell stacks apart that end at the same place.
 const CALLERS: usize = 3;
 /// Deeper stacks are walked each time.
@@ -87,6 +89,8 @@ static CACHE: [Slot; ENTRIES] = [const {
     }
 }; ENTRIES];
 
+/// How often a stack has displaced another.
+static TURNS: AtomicU64 = AtomicU64::new(0);
 /// How often everything was forgotten.
 static FORGOTTEN: AtomicU64 = AtomicU64::new(0);
 
@@ -98,7 +102,7 @@ pub fn forget() {
 /// Changes when numbers or modules may mean something else.
 fn now(class: Class) -> u64 {
     FORGOTTEN.load(Ordering::Relaxed) << 40
-        | (loader::closings() & 0xFFFF_FFFF) << 8
+        | (loader::closings() & 0xFFFF_FFFF) << CLASS_BITS
         | u64::from(class.code())
 }
 
@@ -115,8 +119,13 @@ fn hash(question: &Question) -> u64 {
     key.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-fn with<T>(question: &Question, f: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {
-    let slot = CACHE.get((hash(question) >> 48) as usize % ENTRIES)?;
+/// The first of the two places where a stack may be kept; the other one is beside it.
+fn place(question: &Question) -> usize {
+    (hash(question) >> 48) as usize % ENTRIES
+}
+
+fn with<T>(place: usize, f: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {
+    let slot = CACHE.get(place % ENTRIES)?;
     let is_taken = match writers::now() {
         // A handler that comes in between has given the entry back when it is over.
         Writers::One => {
@@ -138,23 +147,35 @@ fn with<T>(question: &Question, f: impl FnOnce(&mut Entry) -> Option<T>) -> Opti
 
 /// Recognises a stack.
 pub fn look_up(question: &Question) -> Option<Answer> {
-    let Registers { ip, sp, .. } = question.registers;
     if question.stack_end == 0 {
         return None;
     }
-    with(question, |entry| {
-        let answer = entry.answer?;
-        if (entry.ip, entry.sp, entry.life) != (ip, sp, now(question.class)) {
+    let place = place(question);
+    let answer = |place| with(place, |entry| entry.answers(question));
+    answer(place).or_else(|| answer(place ^ 1))
+}
+
+impl Entry {
+    /// Its answer, if it is about the stack that is asked for.
+    fn answers(&self, question: &Question) -> Option<Answer> {
+        let Registers { ip, sp, .. } = question.registers;
+        let answer = self.answer?;
+        if (self.ip, self.sp, self.life) != (ip, sp, now(question.class)) {
             return None;
         }
-        if sp.wrapping_add(u64::from(entry.reach_bytes)) > question.stack_end {
+        if sp.wrapping_add(u64::from(self.reach_bytes)) > question.stack_end {
             return None;
         }
-        let kept = entry.kept.get(..entry.count)?;
+        let kept = self.kept.get(..self.count)?;
         // SAFETY: `keep` found the same distance from the same stack pointer aligned, and none ends beyond `reach_bytes`, which
         // lies within the known stack now.
         kept.iter().all(|kept| unsafe { read(sp, kept.offset) } == kept.address).then_some(answer)
-    })
+    }
+
+    /// Whether it is of no use any more.
+    fn is_free(&self, class: Class) -> bool {
+        self.answer.is_none() || self.life >> CLASS_BITS != now(class) >> CLASS_BITS
+    }
 }
 
 /// Keeps a stack that was walked: its frames, innermost first, and where each was read.
@@ -164,7 +185,18 @@ pub fn keep(question: &Question, frames: &[u64], slots: &[u64], answer: Answer) 
         return;
     }
     learn_sizes(sp, frames, slots);
-    with(question, |entry| {
+    let one = place(question);
+    let other = one ^ 1;
+    let is_free = |place| with(place, |entry| entry.is_free(question.class).then_some(())).is_some();
+    let place = if is_free(one) {
+        one
+    } else if is_free(other) {
+        other
+    } else {
+        // Either may be the one that is asked for more.
+        one ^ (TURNS.fetch_add(1, Ordering::Relaxed) & 1) as usize
+    };
+    with(place, |entry| {
         entry.answer = None;
         (entry.reach_bytes, entry.count) = (0, frames.len() - 1);
         // The first frame is the register's.

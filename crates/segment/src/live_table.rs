@@ -30,7 +30,7 @@ const READ_TRIES: usize = 8;
 
 /// 2^64 divided by the golden ratio.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-/// A page of the program's memory has so many neighbouring buckets (a power of two, at most the window).
+/// A page of the program's memory has so many neighbouring buckets, its window; a power of two.
 const PAGE_BUCKETS: usize = 32;
 
 /// Pages whose windows follow each other, as a power of two.
@@ -111,7 +111,7 @@ impl Entry for Record {
     }
 }
 
-/// A bucket: meta word, keys, what is known of the first object, an unused word, what is known of the others.
+/// A bucket: meta word, keys, what is known of the first object, an unused word, what is known of the others, two unused words.
 #[derive(Clone, Copy)]
 struct Bucket<'a>(&'a [AtomicU64; BUCKET_WORDS]);
 
@@ -507,21 +507,32 @@ mod tests {
         table.for_each(|r| panic!("{r:?}"));
     }
 
-    /// Goal: the table takes what its size promises whatever the heap looks like. Method: blocks as an allocator packs them,
-    /// from the smallest to large ones that all begin at the same place of their page; every one finds room until the table
+    /// Goal: tables of all sizes take what their size promises whatever the heap looks like. Method: blocks as an allocator packs
+    /// them, from the smallest to large ones that all begin at the same place of their page; every one finds room until the table
     /// is half full.
     #[test]
     fn holds_half_of_its_size_of_any_heap() {
-        const BUCKETS: usize = 1 << 12;
-        for (start, distance) in
-            [(16, 16), (16, 32), (32, 48), (16, 528), (16, 4096), (16, 135_168), (0, 1 << 21)]
-        {
-            let (n, w) = (words(window_words(BUCKETS)), words(BUCKETS * BUCKET_WORDS));
-            let table = LiveTable::new(&n, &w);
-            let mut addresses = (1u64..).map(|i| 0x7F12_3456_0000 + start + i * distance);
-            let taken = addresses.by_ref().take_while(|a| table.insert(&record(*a)).is_ok()).count();
-            println!("{distance}: {:.3}", taken as f64 / table.capacity() as f64);
-            assert!(2 * taken >= table.capacity(), "{taken} of {} at {distance}", table.capacity());
+        let heaps = [
+            (16, 16),
+            (16, 32),
+            (32, 48),
+            (16, 64),
+            (16, 80),
+            (16, 528),
+            (16, 4096),
+            (16, 32_768),
+            (16, 135_168),
+            (0, 1 << 21),
+        ];
+        for buckets in [1 << 12, 1 << 14, 1 << 17] {
+            for (start, distance) in heaps {
+                let (n, w) = (words(window_words(buckets)), words(buckets * BUCKET_WORDS));
+                let table = LiveTable::new(&n, &w);
+                let mut addresses = (1u64..).map(|i| 0x7F12_3456_0000 + start + i * distance);
+                let taken = addresses.by_ref().take_while(|a| table.insert(&record(*a)).is_ok()).count();
+                println!("{buckets} {distance}: {:.3}", taken as f64 / table.capacity() as f64);
+                assert!(2 * taken >= table.capacity(), "{taken} of {} at {distance}", table.capacity());
+            }
         }
     }
 

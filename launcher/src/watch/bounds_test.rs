@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use memguard_detect::{Finding, Kind, Pattern as Family};
 use memguard_model::{SiteId, StackId};
-use memguard_segment::{AtomicU64, Capacities, HeaderWord, Layout, Segment, State};
+use memguard_segment::{AtomicU64, BUCKET_OBJECTS, Capacities, HeaderWord, Layout, Segment, State};
 
 use super::{REMARKABLE_MAX, UNREADABLE_MAX, UNREMARKABLE_MAX, Watch};
 use crate::config::{Sources, load};
@@ -117,4 +117,16 @@ fn segments_that_cannot_be_read() {
     assert_eq!(watch.unreadable.len(), UNREADABLE_MAX);
     assert_eq!(watch.unreadable_more, 2 * UNREADABLE_MAX as u64);
     assert!(watch.unopened.is_empty());
+}
+
+/// Goal: there is room for as many live objects as are asked for, over the whole range that the setting allows. Method: its
+/// ends and some in between.
+#[test]
+fn there_is_room_for_what_is_asked_for() {
+    for live_objects in [1024, 49_152, 1_572_864, 60_000_000, 67_108_864] {
+        let environment = vec![("MEMGUARD_LIVE_OBJECTS".into(), live_objects.to_string().into())];
+        let sources = Sources { environment, ..Sources::default() };
+        let buckets = super::capacities(&load(&sources).expect("allowed")).first.live_buckets;
+        assert!(buckets * BUCKET_OBJECTS >= live_objects, "{live_objects}: {buckets} buckets");
+    }
 }

@@ -398,7 +398,7 @@ fn capacities(settings: &Settings) -> control::Settings {
         (Capacities::GUARD, Capacities::GUARD)
     };
     let objects = usize::try_from(settings.live_objects).unwrap_or(usize::MAX);
-    let live_buckets = objects.div_ceil(BUCKET_OBJECTS).clamp(16, Capacities::MAX / 16).next_power_of_two();
+    let live_buckets = objects.div_ceil(BUCKET_OBJECTS).clamp(16, Capacities::MAX / 8).next_power_of_two();
     let smaller = live_buckets.min(others.live_buckets);
     control::Settings {
         sample_interval_bytes: settings.sample_bytes,

@@ -1,6 +1,6 @@
 //! Hazards, recorded: however a program ends, what it did until then is in the report.
 
-use memguard_tests::targets::target;
+use memguard_tests::targets::{program, target};
 use memguard_tests::watched::{Place, words};
 
 /// Goal: a sudden end loses no sample: the state lies outside the program. Method: programs that end in other ways than by
@@ -43,6 +43,18 @@ fn jumps_out_of_the_hooks_leave_the_books_in_order() {
     assert!(complete > 5000, "a jump ended the recording: {report}");
     assert!(lost <= complete / 100, "{report}");
     assert_eq!((report.lost("unwinder_busy"), report.lost("free_missed")), (0, 0), "{report}");
+}
+
+/// Goal: a signal handler that allocates in the middle of a recording costs nothing but its own record. Method: everything
+/// recorded; a handler that comes 400 times, most of them into a hook; the program says how many blocks it made.
+#[test]
+fn handlers_that_allocate_take_no_records_along() {
+    let watched = Place::new().watch(&["--quiet", "--aggressive"], &words(&program("ticking"), &["400"]));
+    let blocks: u64 = watched.ended.stdout.trim().parse().expect("a number");
+    let report = watched.report();
+    let samples: u64 = report.stacks().iter().sum();
+    assert!(report.lost("reentered") > 0, "no handler came into a hook: {report}");
+    assert!(samples >= blocks, "{samples} of {blocks} blocks: {report}");
 }
 
 /// Goal: children are processes of their own. Method: a program that forks, everything recorded.
