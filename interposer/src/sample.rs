@@ -98,19 +98,16 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
         count_down(thread, 0);
         return None;
     }
-    let recorded = {
-        // A walk costs a thousand times what recognising a stack does, so each is timed.
-        let started_ns = attached.now_ns();
-        let recorded = if address.is_null() {
-            None
-        } else {
-            record(attached, thread, address, size_bytes as u64, Here::at_entry(sp, fp), started_ns)
-        };
-        // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
-        draw(thread, interval_bytes);
-        attached.spent(HeaderWord::HookNs, started_ns);
-        recorded
+    // A walk costs a thousand times what recognising a stack does, so each is timed.
+    let started_ns = attached.now_ns();
+    let recorded = if address.is_null() {
+        None
+    } else {
+        record(attached, thread, address, size_bytes as u64, Here::at_entry(sp, fp), started_ns)
     };
+    // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
+    draw(thread, interval_bytes);
+    attached.spent(HeaderWord::HookNs, started_ns);
     thread.busy_sp = 0;
     recorded
 }
