@@ -119,7 +119,7 @@ processes: deps build ## What the collector costs with 1, 10 and 200 watched pro
 	python3 scripts/processes.py --memguard $(OUT)/release/memguard
 
 .PHONY: scaling
-scaling: deps build ## How the cost grows with threads, heap, descriptors, …, and what happens at each limit: eight minutes
+scaling: deps build ## How the cost grows with threads, heap, descriptors, …, and what happens at each limit: nine minutes
 	python3 scripts/scaling.py --memguard $(OUT)/release/memguard
 
 .PHONY: latency

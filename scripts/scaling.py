@@ -7,7 +7,7 @@ One axis at a time (threads, contention, heap, descriptors, processes, sites, de
 growing sizes: in pairs of short runs, plain, under guard and under audit mode, in a changing order; then once more in each, held
 for some seconds, while memory, segment and the collector's CPU are read. `limits` drives each table over its capacity, and
 compares what the program said with what it says when it runs plain. The JSON is written after each point. --docs renders
-docs/scaling.md and docs/scaling.svg from such a file and measures nothing. Some twelve minutes. Ends with 0, or with 1 if a
+docs/scaling.md and docs/scaling.svg from such a file and measures nothing. Some nine minutes. Ends with 0, or with 1 if a
 limit was noticed, led to a finding or went unreported, or with 2 if something is missing.
 """
 
