@@ -16,7 +16,7 @@ use crate::book::Books;
 use crate::join::{self, Step};
 use crate::private_stack::{self, WalkStacks};
 use crate::sys;
-use crate::thread::{self, TIMED_ONE_IN};
+use crate::thread::{self, TIMED_ONE_IN, Thread};
 use crate::{clock, filter, heap, loader, passing, proc_self, real, session, strangers, writers};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -72,22 +72,27 @@ impl Attached {
         self.segment.add(on, self.took_ns(started_ns));
     }
 
-    /// Does a part of a hook's work. One in [`TIMED_ONE_IN`] of a thread's is timed, and stands for the others, which read no
-    /// clock.
+    /// Does a part of a hook's work, timed now and then.
     #[inline]
     pub fn timed_now_and_then<T>(&self, on: HeaderWord, work: impl FnOnce() -> T) -> T {
         // SAFETY: the calling thread's own block; no reference to it is held.
-        let is_timed = unsafe { (*thread::current()).books() };
-        let started_ns = if is_timed { self.now_ns() } else { 0 };
+        let started_ns = self.start_now_and_then(unsafe { &mut *thread::current() });
         let answer = work();
-        if is_timed {
-            self.spent_by_all(on, started_ns);
-        }
+        self.spent_by_all(on, started_ns);
         answer
     }
 
-    /// Books time spent since `started_ns` for all of [`TIMED_ONE_IN`] hooks.
-    pub fn spent_by_all(&self, on: HeaderWord, started_ns: u64) {
+    /// Begins a part of a hook's work. One in [`TIMED_ONE_IN`] of a thread's is timed, and stands for the others, which read no
+    /// clock.
+    #[inline]
+    pub fn start_now_and_then(&self, thread: &mut Thread) -> Option<u64> {
+        thread.books().then(|| self.now_ns())
+    }
+
+    /// Books time spent since `started_ns`, if it was timed, for all of [`TIMED_ONE_IN`] hooks.
+    #[inline]
+    pub fn spent_by_all(&self, on: HeaderWord, started_ns: Option<u64>) {
+        let Some(started_ns) = started_ns else { return };
         let others_ns = self.took_ns(started_ns).saturating_sub(self.clock_ns);
         self.segment.add(on, others_ns * u64::from(TIMED_ONE_IN) + self.clock_ns);
     }

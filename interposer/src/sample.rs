@@ -190,7 +190,7 @@ fn record(
     Some(p)
 }
 
-/// Records an allocation where all are, as the next will be. Of very many, one in some is timed.
+/// Records an allocation where all are.
 #[inline]
 fn record_as_all(
     attached: &Attached,
@@ -199,8 +199,7 @@ fn record_as_all(
     size_bytes: u64,
     here: Here,
 ) {
-    let is_timed = thread.books();
-    let started_ns = if is_timed { attached.now_ns() } else { 0 };
+    let started_ns = attached.start_now_and_then(thread);
     if !address.is_null() {
         let address = address as u64;
         // Needed in some ten ns, when the stack is known.
@@ -210,9 +209,7 @@ fn record_as_all(
         let stack = stack::number(attached, thread, here, Class::Heap);
         attached.books.birth(&Record { address, size_bytes, born_ns, stack, p: 1.0 });
     }
-    if is_timed {
-        attached.spent_by_all(HeaderWord::HookNs, started_ns);
-    }
+    attached.spent_by_all(HeaderWord::HookNs, started_ns);
 }
 
 /// Before the real call, which may call another hook by its name (a `calloc` its `malloc`).

@@ -106,8 +106,9 @@ fn now(class: Class) -> u64 {
         | u64::from(class.code())
 }
 
-/// Of the innermost address, the stack pointer, and those who probably called.
-fn hash(question: &Question) -> u64 {
+/// The first of the two places where a stack may be kept, the other one is beside it: by the innermost address, the stack
+/// pointer, and those who probably called.
+fn place(question: &Question) -> usize {
     let Registers { mut ip, mut sp, .. } = question.registers;
     let mut key = ip ^ sp.rotate_left(24) ^ u64::from(question.class.code());
     for _ in 0..CALLERS {
@@ -116,12 +117,7 @@ fn hash(question: &Question) -> u64 {
         (ip, sp) = (caller, sp.wrapping_add(u64::from(bytes) + 8));
         key = key.rotate_left(20) ^ ip;
     }
-    key.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
-
-/// The first of the two places where a stack may be kept; the other one is beside it.
-fn place(question: &Question) -> usize {
-    (hash(question) >> 48) as usize % ENTRIES
+    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48) as usize
 }
 
 fn with<T>(place: usize, f: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {

@@ -287,8 +287,7 @@ impl<'a, E: Entry> Table<'a, E> {
     /// Puts an object into this bucket. If it is full, leaves a mark that the object has passed over it.
     #[allow(clippy::inline_always)] // as `insert`
     #[inline(always)]
-    fn put(&self, bucket: usize, entry: &E) -> bool {
-        let index = bucket;
+    fn put(&self, index: usize, entry: &E) -> bool {
         let Some(bucket) = self.bucket(index) else { return false };
         self.note(index);
         for (place, key) in bucket.keys().iter().enumerate() {
