@@ -28,6 +28,7 @@ mod errno;
 mod filter;
 mod frame_sizes;
 mod heap;
+mod hints;
 mod hooks;
 mod join;
 mod ledger;

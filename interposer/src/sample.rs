@@ -35,7 +35,7 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
     let _errno = KeepErrno::new();
     let block = thread::current();
     // SAFETY: the calling thread's own block. A signal handler may enter here again and change it; the fields are
-    // plain integers, and `busy_sp` keeps it from more than its countdown.
+    // plain integers, `busy_sp` keeps it from what makes up a sample, and of the rest any value will do.
     let thread: &mut Thread = unsafe { &mut *block };
     // Not due: it came here for another reason (a realloc of a sampled block).
     if counts_down(thread, size_bytes) {

@@ -86,7 +86,8 @@ pub fn number(attached: &Attached, thread: &mut Thread, here: Here, class: Class
         0
     };
     let question = Question { registers, stack_end: known, class };
-    let answer = stack_cache::look_up(&question).or_else(|| walked(attached, thread, here, &question));
+    let recognised = stack_cache::look_up(&question, &mut thread.hints);
+    let answer = recognised.or_else(|| walked(attached, thread, here, &question));
     let Some(Answer { stack, end }) = answer else { return STACK_UNKNOWN };
     // The report says how many samples have which kind of stack; other objects are not samples.
     if class == Class::Heap {

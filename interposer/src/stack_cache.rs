@@ -4,11 +4,16 @@
 //! A place that opens a thousand descriptors a second does so with the same few stacks at the same depths. An entry keeps
 //! where each return address of such a stack was read. If the innermost address and the stack pointer are the same, and
 //! each of those words still holds its address, then it is the same stack: a frame cannot differ without its return
-//! address, or the place of it, being another. Reading a word is ten times cheaper than unwinding a frame.
+//! address, or the place of it, being another (where functions with `alloca` leave all words of an older stack in place, it is
+//! taken for that one). Reading a word is ten times cheaper than unwinding a frame.
 //!
-//! Two places for each, a flag per entry: who finds it set looks no further. What an entry is found by includes the callers' addresses, read
-//! where they probably stand ([`frame_sizes`]): a wrong guess finds another entry, and the stack is walked.
+//! Two places for each, a flag per entry: who finds it set looks elsewhere. What an entry is found by includes the callers'
+//! addresses, read where they probably stand ([`frame_sizes`]): a wrong guess finds another entry, and the stack is walked.
+//!
+//! To many an allocation there is one way only. Where a thread has found the same entry a few times in a row, one of its
+//! [`Hints`] takes it there at once, and the callers are not read.
 
+use crate::hints::{Hint, Hints};
 use crate::{frame_sizes, loader, writers};
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
@@ -108,20 +113,32 @@ fn now(class: Class) -> u64 {
 
 /// The first of the two places where a stack may be kept, the other one is beside it: by the innermost address, the stack
 /// pointer, and those who probably called.
-fn place(question: &Question) -> usize {
+#[inline]
+fn place(question: &Question) -> u16 {
     let Registers { mut ip, mut sp, .. } = question.registers;
-    let mut key = ip ^ sp.rotate_left(24) ^ u64::from(question.class.code());
+    let mut key = innermost(question);
     for _ in 0..CALLERS {
         let Some(bytes) = frame_sizes::of(ip) else { break };
         let Some(caller) = word(sp, bytes, question.stack_end) else { break };
         (ip, sp) = (caller, sp.wrapping_add(u64::from(bytes) + 8));
         key = key.rotate_left(20) ^ ip;
     }
-    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48) as usize
+    (hash(key) >> (u64::BITS - u16::BITS)) as u16
 }
 
-fn with<T>(place: usize, f: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {
-    let slot = CACHE.get(place % ENTRIES)?;
+/// What is known without a look at the stack.
+fn innermost(question: &Question) -> u64 {
+    let Registers { ip, sp, .. } = question.registers;
+    ip ^ sp.rotate_left(24) ^ u64::from(question.class.code())
+}
+
+/// The upper bits are the good ones.
+fn hash(key: u64) -> u64 {
+    key.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+fn with<T>(place: u16, f: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {
+    let slot = CACHE.get(usize::from(place) % ENTRIES)?;
     let is_taken = match writers::now() {
         // A handler that comes in between has given the entry back when it is over.
         Writers::One => {
@@ -141,14 +158,39 @@ fn with<T>(place: usize, f: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {
     result
 }
 
-/// Recognises a stack.
-pub fn look_up(question: &Question) -> Option<Answer> {
+/// Recognises a stack. The hints are the calling thread's.
+#[inline]
+pub fn look_up(question: &Question, hints: &mut Hints) -> Option<Answer> {
     if question.stack_end == 0 {
         return None;
     }
-    let place = place(question);
-    let answer = |place| with(place, |entry| entry.answers(question));
-    answer(place).or_else(|| answer(place ^ 1))
+    let hint = hints.of(hash(innermost(question)))?;
+    if let Some(place) = hint.place() {
+        let answer = kept_at(place, question);
+        if answer.is_some() {
+            return answer;
+        }
+        hint.forget();
+    }
+    look_by_callers(question, hint)
+}
+
+/// Recognises a stack by its callers, and tells the hint where.
+#[inline(never)]
+fn look_by_callers(question: &Question, hint: &mut Hint) -> Option<Answer> {
+    let mut place = place(question);
+    let answer = kept_at(place, question).or_else(|| {
+        place ^= 1;
+        kept_at(place, question)
+    })?;
+    hint.learn(place);
+    Some(answer)
+}
+
+/// What is kept at a place, if it is the stack that is asked for.
+#[inline]
+fn kept_at(place: u16, question: &Question) -> Option<Answer> {
+    with(place, |entry| entry.answers(question))
 }
 
 impl Entry {
@@ -190,7 +232,7 @@ pub fn keep(question: &Question, frames: &[u64], slots: &[u64], answer: Answer) 
         other
     } else {
         // Either may be the one that is asked for more.
-        one ^ (TURNS.fetch_add(1, Ordering::Relaxed) & 1) as usize
+        one ^ (TURNS.fetch_add(1, Ordering::Relaxed) & 1) as u16
     };
     with(place, |entry| {
         entry.answer = None;

@@ -1,6 +1,7 @@
 //! Interposer: what each thread keeps. In initial-exec thread-local storage on x86-64, so that the hooks reach it
 //! with one instruction; in a plain `thread_local!` elsewhere. No destructor: it is simply there until the end.
 
+use crate::hints::Hints;
 use core::sync::atomic::{AtomicU32, Ordering};
 use memguard_sampling::Rng;
 
@@ -40,6 +41,8 @@ pub struct Thread {
     pub armed: bool,
     /// Whether the segment knows of the thread.
     pub counted: bool,
+    /// Where its stacks were found.
+    pub hints: Hints,
 }
 
 /// One booking in so many is timed, and stands for all of them. A prime: births and deaths alternate, and both are to have
@@ -115,6 +118,7 @@ mod place {
 #[cfg(not(all(not(feature = "portable"), target_arch = "x86_64")))]
 mod place {
     use super::Thread;
+    use crate::hints::Hints;
     use core::cell::UnsafeCell;
     use memguard_sampling::Rng;
 
@@ -136,6 +140,7 @@ mod place {
                 bookings: 0,
                 armed: false,
                 counted: false,
+                hints: Hints::NONE,
             })
         };
     }

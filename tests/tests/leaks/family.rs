@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use memguard_tests::recording::{Names, Recording};
-use memguard_tests::targets::{Expectation, expectation, target};
+use memguard_tests::targets::{Expectation, expectation, program, target};
 use memguard_tests::watched::{Place, words};
 
 use crate::case::Case;
@@ -38,6 +38,22 @@ fn every_function_is_recorded_exactly() {
         let recordings = keeper.recordings();
         assert_eq!(recordings.len(), 1);
         let mut counts = live_by_function(&recordings[0]);
+        counts.remove("");
+        assert_eq!(counts, expected);
+    }
+}
+
+/// Goal: callers of one wrapper are told apart, also where the same one was right many times before. Method: the live table after
+/// a run in which everything is recorded: ten turns of ten blocks each.
+#[test]
+fn callers_that_take_turns_are_told_apart() {
+    let command = words(&program("callers"), &["10"]);
+    let expected = ["by_one", "by_two", "by_three"].map(|name| (name.to_owned(), 100)).into();
+    for place in [Place::new(), Place::new().portable()] {
+        let keeper = place.keeper();
+        let watched = place.watch(&["--quiet", "--aggressive"], &command);
+        assert_eq!(watched.ended.code, 0);
+        let mut counts = live_by_function(&keeper.recordings()[0]);
         counts.remove("");
         assert_eq!(counts, expected);
     }
