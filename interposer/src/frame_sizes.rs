@@ -7,6 +7,7 @@
 //! What is known stays: who asks builds a key of it, which must not be another one from time to time. So the first address that
 //! comes to a place has it until a module is closed.
 
+use crate::hash::hash;
 use crate::loader;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,8 +23,7 @@ static SIZES: [AtomicU64; ENTRIES] = [const { AtomicU64::new(0) }; ENTRIES];
 static CLOSINGS: AtomicU64 = AtomicU64::new(0);
 
 fn entry(address: u64) -> Option<&'static AtomicU64> {
-    let hash = address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    SIZES.get(hash as usize % ENTRIES)
+    SIZES.get((hash(address) >> 32) as usize % ENTRIES)
 }
 
 /// Whether an entry is about this address.

@@ -27,6 +27,7 @@ mod clock;
 mod errno;
 mod filter;
 mod frame_sizes;
+mod hash;
 mod heap;
 mod hints;
 mod hooks;

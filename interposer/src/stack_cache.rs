@@ -13,6 +13,7 @@
 //! To many an allocation there is one way only. Where a thread has found the same entry a few times in a row, one of its
 //! [`Hints`] takes it there at once, and the callers are not read.
 
+use crate::hash::hash;
 use crate::hints::{Hint, Hints};
 use crate::{frame_sizes, loader, writers};
 use core::cell::UnsafeCell;
@@ -130,11 +131,6 @@ fn place(question: &Question) -> u16 {
 fn innermost(question: &Question) -> u64 {
     let Registers { ip, sp, .. } = question.registers;
     ip ^ sp.rotate_left(24) ^ u64::from(question.class.code())
-}
-
-/// The upper bits are the good ones.
-fn hash(key: u64) -> u64 {
-    key.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 fn with<T>(place: u16, f: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {

@@ -12,7 +12,7 @@ class Workload:
     name: str
     title: str
     command: tuple[str, ...]
-    size: int  # for time: about 0.2 s, services 1 s
+    size: int  # for peers: about 0.2 s, services 1 s; our own variants run longer
     short_size: int  # for callgrind, 50 times slower; 0: instructions are not counted
     target: float  # CPU and wall, guard / plain
     forward_target: float | None = None  # instructions, guard / forward; else instructions are held against `target`
