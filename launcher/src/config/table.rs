@@ -144,7 +144,7 @@ pub const KEYS: &[Key] = &[
         kind: Kind::OptionalShare { min: 0.000_1, set: |to, share| to.overhead_budget = share },
         default: "0.01",
         aggressive: "none",
-        help: "Share of a process's CPU time, over the last 10 s, above which the hooks' cost makes sampling of its heap rarer; it comes back when there is room",
+        help: "Share of a process's CPU time, over the last 10 s, above which what watching costs, hooks and collector, makes sampling of its heap rarer; it comes back when there is room",
     },
     Key {
         name: "live_objects",

@@ -1,5 +1,5 @@
-//! Launcher, watch: keeps the cost of sampling within its budget. In: CPU time of the process and of our hooks in it, look
-//! by look. Out: the mean number of bytes between samples.
+//! Launcher, watch: keeps the cost of watching within its budget. In: CPU time of the process, of our hooks in it and of our looks at
+//! it, look by look. Out: the mean number of bytes between samples.
 //!
 //! When hooks took more than their share of the last seconds' CPU time the interval grows by the power of two that
 //! brings them back to it, as the cost falls as the interval grows; when they took so little that half the interval would
@@ -8,8 +8,9 @@
 //!
 //! Where hooks take next to nothing of a processor they are let be, however little the program itself does.
 //!
-//! Only the heap is sampled. What resources cost is taken off the budget first, but a quarter of it is always the heap's:
-//! where opening and closing files takes all of it, a longer interval would save next to nothing.
+//! Only the heap is sampled. All else is taken off the budget first: what resources cost, calls that are passed on, and the
+//! collector. But a quarter of the budget is always the heap's, half where there are no resources: a longer interval saves nothing
+//! of what others take.
 
 use memguard_collect::HookTimes;
 use std::collections::VecDeque;
@@ -22,6 +23,9 @@ const CPU_NS_MIN: u64 = 200_000_000;
 const ROOM: f64 = 0.35;
 /// The part of the budget that is the heap's at least.
 const HEAP_PART_MIN: f64 = 0.25;
+/// The part of it that may be gone before anything is sampled: a program that does little but allocate pays many times the budget
+/// for calls that are passed on, and a longer interval changes nothing about it.
+const BESIDES_PART_MAX: f64 = 0.5;
 /// Hooks that take less than this share of one processor are let be: a service that does little would be thinned to
 /// blindness for a few microseconds a second.
 const HARMLESS: f64 = 0.0005;
@@ -37,18 +41,20 @@ pub struct Governor {
 }
 
 /// What is known at one look, since the process began.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Look {
     /// When, on the process clock, in ns.
     pub at_ns: u64,
     /// CPU time of the process, in ns.
     pub cpu_ns: u64,
-    /// Of it, time in hooks.
+    /// Of it, time in hooks that record.
     pub hooks: HookTimes,
+    /// What watching takes besides, whatever the interval, in ns of CPU time: calls that are passed on, the collector's looks.
+    pub besides_ns: u64,
 }
 
 impl Governor {
-    /// `budget` is the share of CPU time that hooks may take; `base_bytes` the interval where there is room.
+    /// `budget` is the share of CPU time that watching may take; `base_bytes` the interval where there is room.
     pub fn new(budget: f64, base_bytes: u64) -> Self {
         Self { budget, base_bytes, looks: VecDeque::new() }
     }
@@ -62,7 +68,7 @@ impl Governor {
         if self.looks.is_empty() && is_young {
             // The first look at a young process is compared with its beginning: one that begins madly is thinned at once. One
             // that had used its processors long before it was attached would be thinned too late.
-            self.looks.push_back(Look { at_ns: 0, cpu_ns: 0, hooks: HookTimes::default() });
+            self.looks.push_back(Look::default());
         }
         self.looks.push_back(look);
         let next = self.looks.front().map_or(interval_bytes, |first| self.next(first, &look, interval_bytes));
@@ -78,11 +84,12 @@ impl Governor {
         let cpu_ns = last.cpu_ns.saturating_sub(first.cpu_ns);
         let is_busy = cpu_ns >= CPU_NS_MIN;
         let is_calm = !is_busy && last.at_ns.saturating_sub(first.at_ns) >= SPAN_NS;
-        let share = |of: fn(&HookTimes) -> u64| {
-            of(&last.hooks).saturating_sub(of(&first.hooks)) as f64 / cpu_ns.max(CPU_NS_MIN) as f64
-        };
-        let heap = share(|hooks| hooks.heap_ns);
-        let left = (self.budget - share(|hooks| hooks.resources_ns)).max(HEAP_PART_MIN * self.budget);
+        let share =
+            |of: fn(&Look) -> u64| of(last).saturating_sub(of(first)) as f64 / cpu_ns.max(CPU_NS_MIN) as f64;
+        let heap = share(|look| look.hooks.heap_ns);
+        let besides = share(|look| look.besides_ns).min(BESIDES_PART_MAX * self.budget);
+        let others = share(|look| look.hooks.resources_ns) + besides;
+        let left = (self.budget - others).max(HEAP_PART_MIN * self.budget);
         let wall_ns = last.at_ns.saturating_sub(first.at_ns).max(1) as f64;
         let of_processor = last.hooks.heap_ns.saturating_sub(first.hooks.heap_ns) as f64 / wall_ns;
         if is_busy && heap > left && of_processor > HARMLESS {
@@ -112,7 +119,7 @@ mod tests {
 
     impl Process {
         fn new() -> Self {
-            let look = Look { at_ns: 0, cpu_ns: 0, hooks: HookTimes::default() };
+            let look = Look::default();
             Self { governor: Governor::new(0.01, 1024), interval: 1024, look }
         }
 
@@ -180,6 +187,22 @@ mod tests {
         assert_eq!(Process::new().run(60, 1.0, 0.008, 0.005), 2 * 1024);
         assert_eq!(Process::new().run(60, 1.0, 0.008, 0.5), 4 * 1024);
         assert_eq!(Process::new().run(60, 1.0, 0.002, 0.5), 1024);
+    }
+
+    /// Goal: watching all told keeps to the budget, but is not given up for what no interval changes. Method: passed calls and
+    /// looks take a third of the budget, or many times all of it.
+    #[test]
+    fn what_is_no_sampling_counts_too() {
+        for (besides, heap, interval) in
+            [(0.003, 0.006, 1024), (0.003, 0.008, 2 * 1024), (0.1, 0.004, 1024), (0.1, 0.008, 2 * 1024)]
+        {
+            let mut process = Process::new();
+            for _ in 0..60 {
+                process.look.besides_ns += (besides * SECOND as f64) as u64;
+                process.run(1, 1.0, heap, 0.0);
+            }
+            assert_eq!(process.interval, interval, "{besides} besides {heap}");
+        }
     }
 
     /// Goal: what is remembered is bounded. Method: a day of looks.

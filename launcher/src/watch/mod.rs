@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use memguard_collect::{DeepLook, Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
 use memguard_detect::{DetectConfig, Verdicts};
+use memguard_inspect::thread_cpu_ns;
 use memguard_patterns::Library;
 use memguard_segment::control;
 use memguard_segment::{BUCKET_OBJECTS, Capacities};
@@ -67,6 +68,11 @@ const UNREADABLE_MAX: usize = 16;
 
 /// How many looks a segment may take until it can be read.
 const OPEN_TRIES_MAX: u32 = 20;
+
+/// CPU time of this thread since then.
+fn cpu_since(then_ns: u64) -> Duration {
+    Duration::from_nanos(thread_cpu_ns().saturating_sub(then_ns))
+}
 
 /// One session under watch.
 pub struct Watch {
@@ -181,7 +187,7 @@ impl Watch {
     }
 
     fn look_now(&mut self, ended: Option<u32>, is_last: bool) {
-        let started_ns = memguard_inspect::thread_cpu_ns();
+        let started_ns = thread_cpu_ns();
         let fresh = self.files.new_segments();
         self.is_crowded = fresh.len() >= CROWD;
         self.unopened.extend(fresh.into_iter().map(|path| (path, 0)));
@@ -203,10 +209,17 @@ impl Watch {
         let alive: Vec<bool> = self.processes.iter().map(|p| p.is_active() && !p.is_over()).collect();
         self.retire_replaced();
         let strangers = Strangers::new(memguard_inspect::strangers);
+        // Looks through memory keep a pace of their own.
+        let (mut looks, mut traced) = (Vec::with_capacity(self.processes.len()), Duration::ZERO);
         for process in &mut self.processes {
             let has_ended = ended == Some(process.pid());
+            let began_ns = thread_cpu_ns();
             process.look(&mut self.sites, &mut self.kernel, &strangers, has_ended);
+            let trace = process.take_trace_cost();
+            traced += trace;
+            looks.push(cpu_since(began_ns).saturating_sub(trace));
         }
+        self.allot(&looks, cpu_since(started_ns).saturating_sub(traced));
         self.learn_fates();
         let alive = self.processes.iter().zip(&alive).filter(|(_, alive)| **alive);
         let segments_bytes: u64 = alive.map(|(process, _)| process.costs().memory_bytes).sum();
@@ -216,10 +229,19 @@ impl Watch {
         self.forget_unremarkable();
         self.forget_remarkable();
         self.looked = Some(Instant::now());
-        let took = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
-        // Looks through memory keep a pace of their own.
-        let traced: Duration = self.processes.iter_mut().map(Watched::take_trace_cost).sum();
-        self.cost = took.saturating_sub(traced);
+        self.cost = cpu_since(started_ns).saturating_sub(traced);
+    }
+
+    /// Tells each process what the look at it has taken, with its part of what all have in common.
+    fn allot(&mut self, looks: &[Duration], all: Duration) {
+        let alone: Duration = looks.iter().sum();
+        if alone.is_zero() {
+            return;
+        }
+        let with_its_part = all.as_secs_f64() / alone.as_secs_f64();
+        for (process, took) in self.processes.iter_mut().zip(looks) {
+            process.was_looked_at(took.mul_f64(with_its_part));
+        }
     }
 
     /// Processes without hooks that were not watched before.

@@ -64,6 +64,8 @@ pub struct Watched {
     tracer: Option<Tracer>,
     /// Time that it waited for a processor, in ns.
     wait_ns: u64,
+    /// CPU time of our looks at it, in ns, but for the first, which reads what later ones know. None before that.
+    looks_ns: Option<u64>,
     /// What was shown lately.
     shown: Shown,
     recorder: Recorder,
@@ -112,6 +114,7 @@ impl Watched {
             governor: None,
             tracer: None,
             wait_ns: 0,
+            looks_ns: None,
             shown: Shown::default(),
             recorder: Recorder::default(),
             limits_read_ns: None,
@@ -217,7 +220,9 @@ impl Watched {
             self.recorder.sample_interval(reading.at_ns, interval, reader);
             self.costs.sample_bytes_peak = self.costs.sample_bytes_peak.max(interval);
             if let Some(governor) = &mut self.governor {
-                let look = Look { at_ns: reading.at_ns, cpu_ns: stat.cpu_ns, hooks: reader.hook_times() };
+                let besides_ns = self.costs.passing_ns + self.looks_ns.unwrap_or(0);
+                let hooks = reader.hook_times();
+                let look = Look { at_ns: reading.at_ns, cpu_ns: stat.cpu_ns, hooks, besides_ns };
                 let next = governor.steer(look, interval);
                 if next != interval {
                     reader.set_sample_interval_bytes(next);
@@ -270,7 +275,12 @@ impl Watched {
         }
     }
 
-    /// CPU time that this has taken since it was last asked.
+    /// A look at it has taken so much CPU time.
+    pub fn was_looked_at(&mut self, took: Duration) {
+        self.looks_ns = Some(self.looks_ns.map_or(0, |ns| ns.saturating_add(took.as_nanos() as u64)));
+    }
+
+    /// CPU time that looks through its memory have taken since it was last asked.
     pub fn take_trace_cost(&mut self) -> Duration {
         self.tracer.as_mut().map(Tracer::take_cost).unwrap_or_default()
     }
