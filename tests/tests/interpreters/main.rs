@@ -5,7 +5,8 @@
 //! with a code of its own, so that an early end is seen.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use memguard_tests::ability;
@@ -94,7 +95,21 @@ fn gdb() {
         .args([&program, &beside("debuggee.c")])
         .status();
     assert!(compiled.is_ok_and(|status| status.success()), "cc compiles a program");
+    let mut script = fs::read_to_string(beside("debuggee.gdb")).expect("a script");
+    if ability::tool("gdb") && !gdb_can_call(&program) {
+        eprintln!("gdb cannot call into a program on this processor: that line is left out");
+        script = script.replace("print twice(n)\n", "");
+    }
+    let script_file = build.path().join("debuggee.gdb");
+    fs::write(&script_file, script).expect("written");
     let mut command = words(["gdb", "-batch", "-nx", "-x"]);
-    command.extend([beside("debuggee.gdb").into(), program.into()]);
+    command.extend([script_file.into(), program.into()]);
     check(&["gdb", "cc"], &command, 46);
+}
+
+/// Whether gdb can write all registers of this processor ("Couldn't write extended state status" where it is older than that).
+fn gdb_can_call(program: &Path) -> bool {
+    let mut gdb = plain("gdb");
+    gdb.args(["-batch", "-nx", "-ex", "break in_thread", "-ex", "run", "-ex", "print twice(2)"]).arg(program);
+    Process::run(gdb).stdout.contains("$1 = 4")
 }

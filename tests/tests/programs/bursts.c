@@ -48,7 +48,7 @@ static void *work(void *unused) {
     (void)unused;
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     for (unsigned long turn = 0;; turn++) {
-        char *block = take(atomic_load_explicit(&is_mad, memory_order_relaxed) ? 4096 : 64);
+        char *block = take(atomic_load_explicit(&is_mad, memory_order_relaxed) ? 4096 : 8);
         block[0] = 1;
         free(block);
         if (turn % 256 == 0 && atomic_load(&kept) < atomic_load(&wanted)) {
