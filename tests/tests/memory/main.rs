@@ -19,8 +19,7 @@ struct Way {
     what: &'static str,
     /// Whether the allocator is to be found to hold what nobody needs, and by which advice.
     fragmentation: Option<&'static str>,
-    /// Function and kind of what else is to be found where everything is recorded. What nothing points at is told as growth until
-    /// two looks through memory have agreed: in guard mode they are rare, on a busy machine too rare for so short a run.
+    /// Function and kind of what else is to be found where everything is recorded.
     leak: Option<(&'static str, &'static str)>,
     /// Kinds that may be shown beside.
     beside: &'static [&'static str],
@@ -64,13 +63,22 @@ fn the_report_says_where_memory_went() {
     together(4, &cases, |case| {
         let options: &[&str] = if case.aggressive { &["--quiet", "--aggressive"] } else { &["--quiet"] };
         let seconds = if case.aggressive { "10" } else { "15" };
-        let watched = Place::new().watch(options, &words(&residence, &[case.way.what, seconds]));
-        ensure(watched.ended.code == 0, || format!("it ended with {:?}", watched.ended))?;
-        let report = watched.report();
-        println!("{case}: {} {}", report.document["memory"], report);
-        let truth = Truth::said(&watched.ended.stdout)?;
-        parts_are_right(&report, &truth)?;
-        verdicts_are_right(case, &report, &truth)
+        // In guard mode two looks through memory, which a proof needs, may lie ten seconds apart on a busy machine.
+        let attempts = if case.aggressive { 1 } else { 3 };
+        let mut verdict = Ok(());
+        for _ in 0..attempts {
+            let watched = Place::new().watch(options, &words(&residence, &[case.way.what, seconds]));
+            ensure(watched.ended.code == 0, || format!("it ended with {:?}", watched.ended))?;
+            let report = watched.report();
+            println!("{case}: {} {}", report.document["memory"], report);
+            let truth = Truth::said(&watched.ended.stdout)?;
+            parts_are_right(&report, &truth)?;
+            verdict = verdicts_are_right(case, &report, &truth);
+            if verdict.is_ok() {
+                break;
+            }
+        }
+        verdict
     });
 }
 
@@ -154,17 +162,14 @@ fn verdicts_are_right(case: &Case, report: &Report, truth: &Truth) -> Result<(),
     }
     // What is mapped is judged by its age: a minute in guard mode.
     let is_due = case.aggressive || way.leak.is_some_and(|(_, kind)| kind == "heap-unreachable");
-    let unproven = (!case.aggressive && is_due).then_some("heap-growth");
     if let Some((function, kind)) = way.leak.filter(|_| is_due) {
-        let found = of(kind, Some(function)).or_else(|| of(unproven?, Some(function)));
-        let found = found.ok_or_else(|| format!("no {kind} in {function}: {report}"))?;
+        let found = of(kind, Some(function)).ok_or_else(|| format!("no {kind} in {function}: {report}"))?;
         let should = truth.mb("heap") + truth.mb("mappings");
         ensure(is_about(found.size_mb(), should, 0.4), || format!("{found} of {should} MiB"))?;
     }
     let known = |kind: &str| {
         kind == "allocator-fragmentation"
             || way.leak.is_some_and(|(_, leak)| leak == kind)
-            || way.leak.is_some() && unproven == Some(kind)
             || way.beside.contains(&kind)
     };
     let stranger = shown.iter().find(|finding| !known(finding.kind()));
