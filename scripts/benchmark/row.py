@@ -1,9 +1,9 @@
 """A row: one workload measured under all its variants within a share of the time. In: Place, Workload, Variants. Out: data.
 
 Every round runs each variant of a group once, in a changing order; those that no target is about only take part in every fourth
-round. Three groups have their own plain runs: our own variants,
-which run as long as it takes to see one per cent; peers; and what is more than ten times slower than plain (with audit mode beside
-it), which runs at a tenth of the size, or a third where audit mode has its targets.
+round. Three groups have their own plain runs: our own variants, which run for seconds, so that what is done once does not weigh;
+peers; and what is more than ten times slower than plain (with audit mode beside it), which runs at a tenth of the size, or a third
+where audit mode has its targets.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def measure(place: Place, workload: Workload, variants: list[Variant], pairs: in
         elif variant.name != "plain":
             own.append(variant)
     plain = variants[0]
-    is_as_long_as_asked = not (options.quick or workload.service or workload.fixed_size)
-    long = long_size(place, workload, plain, size, once) if is_as_long_as_asked else size
+    may_grow = own and not (options.quick or workload.service or workload.fixed_size)
+    long = long_size(place, workload, plain, size, once) if may_grow else size
     groups = [("own", own, long, 0.5), ("peers", peers, size, 0.25), ("slow", slow, small, 0.25)]
     left = budget_s - (time.monotonic() - began)
     for name, members, group_size, share in groups:

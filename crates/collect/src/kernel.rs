@@ -32,7 +32,7 @@ impl Kept {
     fn read(pid: i32) -> Self {
         let (read, began_ns) = (Instant::now(), memguard_inspect::thread_cpu_ns());
         let all = SocketTable::of(pid);
-        let took = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(began_ns));
+        let took = memguard_inspect::thread_cpu_since(began_ns);
         Self { all, read, took }
     }
 }

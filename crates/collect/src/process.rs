@@ -359,7 +359,7 @@ impl ProcessReader {
         let segment = Segment::with_layout(self.memory.words(), &self.layout);
         self.live.scan(&segment.live());
         self.scanned = Some(Instant::now());
-        self.scan_cost = Duration::from_nanos(memguard_inspect::thread_cpu_ns().saturating_sub(started_ns));
+        self.scan_cost = memguard_inspect::thread_cpu_since(started_ns);
         self.losses_at_scan = self.losses_at_drain;
         self.must_scan = false;
         true

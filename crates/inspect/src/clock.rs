@@ -1,10 +1,16 @@
 //! Inspect: the kernel's clocks, in ns; 0 if the kernel refuses, which it does not for the clocks used here.
 
 use nix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 
 /// CPU time of this thread, in ns: what work costs, however busy the machine is with other things.
 pub fn thread_cpu_ns() -> u64 {
     read(ClockId::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// CPU time that this thread has taken since [`thread_cpu_ns`] was `then_ns`.
+pub fn thread_cpu_since(then_ns: u64) -> Duration {
+    Duration::from_nanos(thread_cpu_ns().saturating_sub(then_ns))
 }
 
 /// `CLOCK_MONOTONIC`, which the processes' own clocks count from.

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use memguard_collect::{DeepLook, Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
 use memguard_detect::{DetectConfig, Verdicts};
-use memguard_inspect::thread_cpu_ns;
+use memguard_inspect::{thread_cpu_ns, thread_cpu_since};
 use memguard_patterns::Library;
 use memguard_segment::control;
 use memguard_segment::{BUCKET_OBJECTS, Capacities};
@@ -68,11 +68,6 @@ const UNREADABLE_MAX: usize = 16;
 
 /// How many looks a segment may take until it can be read.
 const OPEN_TRIES_MAX: u32 = 20;
-
-/// CPU time of this thread since then.
-fn cpu_since(then_ns: u64) -> Duration {
-    Duration::from_nanos(thread_cpu_ns().saturating_sub(then_ns))
-}
 
 /// One session under watch.
 pub struct Watch {
@@ -217,9 +212,9 @@ impl Watch {
             process.look(&mut self.sites, &mut self.kernel, &strangers, has_ended);
             let trace = process.take_trace_cost();
             traced += trace;
-            looks.push(cpu_since(began_ns).saturating_sub(trace));
+            looks.push(thread_cpu_since(began_ns).saturating_sub(trace));
         }
-        self.allot(&looks, cpu_since(started_ns).saturating_sub(traced));
+        self.allot(&looks, thread_cpu_since(started_ns).saturating_sub(traced));
         self.learn_fates();
         let alive = self.processes.iter().zip(&alive).filter(|(_, alive)| **alive);
         let segments_bytes: u64 = alive.map(|(process, _)| process.costs().memory_bytes).sum();
@@ -229,7 +224,7 @@ impl Watch {
         self.forget_unremarkable();
         self.forget_remarkable();
         self.looked = Some(Instant::now());
-        self.cost = cpu_since(started_ns).saturating_sub(traced);
+        self.cost = thread_cpu_since(started_ns).saturating_sub(traced);
     }
 
     /// Tells each process what the look at it has taken, with its part of what all have in common.

@@ -275,8 +275,11 @@ impl Watched {
         }
     }
 
-    /// A look at it has taken so much CPU time.
+    /// A look has taken so much CPU time for it. While it has not begun, there is nothing to look at.
     pub fn was_looked_at(&mut self, took: Duration) {
+        if !self.is_active() {
+            return;
+        }
         self.looks_ns = Some(self.looks_ns.map_or(0, |ns| ns.saturating_add(took.as_nanos() as u64)));
     }
 

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use memguard_detect::Wanted;
-use memguard_inspect::{FdDetail, Stat, Target, Unscanned, fd_info, posix_timers, references, thread_cpu_ns};
+use memguard_inspect::{
+    FdDetail, Stat, Target, Unscanned, fd_info, posix_timers, references, thread_cpu_ns, thread_cpu_since,
+};
 use memguard_model::{Class, ProcessModel, SiteId, Trace};
 
 /// How often, and how much.
@@ -95,7 +97,7 @@ impl Tracer {
         } else {
             references(pid, &targets, &kernel_roots(pid, model), READ_BYTES_MAX, is_ours)
         };
-        let took = Duration::from_nanos(thread_cpu_ns().saturating_sub(started_ns));
+        let took = thread_cpu_since(started_ns);
         self.cost += took;
         self.set_next(&wanted, took, found.as_ref().err());
         let found = found.map(|found| found.known).unwrap_or_default();
