@@ -52,7 +52,12 @@ pub struct Attached {
 impl Attached {
     /// Time on the process clock.
     pub fn now_ns(&self) -> u64 {
-        clock::monotonic_ns().saturating_sub(self.origin_ns)
+        self.since_start_ns(clock::monotonic_ns())
+    }
+
+    /// A time of the monotonic clock on the process clock.
+    pub fn since_start_ns(&self, monotonic_ns: u64) -> u64 {
+        monotonic_ns.saturating_sub(self.origin_ns)
     }
 
     /// Working memories for as many walks as can be under way at once, if several threads walk by now.
@@ -67,9 +72,10 @@ impl Attached {
         });
     }
 
-    /// Books time spent in a hook since `started_ns`.
+    /// Books time spent in a hook since `started_ns`. Of two looks at the clock one lies in between, the other comes on top. So
+    /// does what no look can see, a jump that was not expected on the way in and one on the way out: about as much again.
     pub fn spent(&self, on: HeaderWord, started_ns: u64) {
-        self.segment.add(on, self.took_ns(started_ns));
+        self.segment.add(on, self.took_ns(started_ns) + 2 * self.clock_ns);
     }
 
     /// Does a part of a hook's work, timed now and then.
@@ -94,7 +100,7 @@ impl Attached {
     pub fn spent_by_all(&self, on: HeaderWord, started_ns: Option<u64>) {
         let Some(started_ns) = started_ns else { return };
         let others_ns = self.took_ns(started_ns).saturating_sub(self.clock_ns);
-        self.segment.add(on, others_ns * u64::from(TIMED_ONE_IN) + self.clock_ns);
+        self.segment.add(on, others_ns * u64::from(TIMED_ONE_IN) + 2 * self.clock_ns);
     }
 
     /// Time since `started_ns`. What took longer than any hook does was interrupted: the thread waited for a processor, which

@@ -42,6 +42,8 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
         return None;
     }
     thread.last_due = address as u64;
+    // Before anything is touched that has lain unused since the last sample: waiting for it is most of what a sample takes.
+    let entered_ns = if thread.interval_bytes == 0 { 0 } else { clock::monotonic_ns() };
     let (interval_bytes, attached) = match lifecycle::standing() {
         Standing::Attached(attached) => {
             (attached.segment.get(HeaderWord::SampleIntervalBytes), Some(attached))
@@ -98,8 +100,8 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
         count_down(thread, 0);
         return None;
     }
-    // A walk costs a thousand times what recognising a stack does, so each is timed.
-    let started_ns = attached.now_ns();
+    // A walk costs a thousand times what recognising a stack does, so each is timed. A thread's first one came without.
+    let started_ns = if entered_ns == 0 { attached.now_ns() } else { attached.since_start_ns(entered_ns) };
     let recorded = if address.is_null() {
         None
     } else {

@@ -12,9 +12,8 @@ use crate::config::Settings;
 use crate::errors;
 use crate::rules::Rules;
 use crate::session::{Session, SessionError, SessionLock};
-use crate::spawn::ProgramExit;
 use crate::terminal;
-use crate::watch::{ReportFile, Verdict, Watch, unix_time_s};
+use crate::watch::{Ended, ReportFile, Verdict, Watch, unix_time_s};
 
 /// The report is written at least this often while the programs run.
 const REPORT_INTERVAL: Duration = Duration::from_mins(1);
@@ -156,9 +155,9 @@ impl Collector {
     }
 
     /// The last look after the program has ended that was started here; the session goes on if others live.
-    pub fn program_ended(&mut self, pid: u32, exit: ProgramExit) {
-        self.watch.look_after_end(pid, exit);
-        self.session.program_ended(exit);
+    pub fn program_ended(&mut self, ended: &Ended) {
+        self.watch.look_after_end(ended);
+        self.session.program_ended(ended.exit);
     }
 
     /// All processes are gone: the last look, the last report, the session's end.

@@ -15,6 +15,7 @@ use crate::program::{Candidate, Environment, Way};
 use crate::rules::Rules;
 use crate::session::{Place, Store};
 use crate::spawn::{self, Event, Program, ProgramExit, Supervisor};
+use crate::watch::Ended;
 use crate::{args, errors};
 
 /// Address space that the launcher needs for symbols and reports of large programs, in bytes.
@@ -75,7 +76,8 @@ pub fn run(run: args::Run) -> Result<ExitCode> {
         errors::say(&line);
     }
     let exit = until_end(&mut collector, &mut supervisor, &settings)?;
-    collector.program_ended(supervisor.pid().as_raw().unsigned_abs(), exit);
+    let ended = Ended { pid: supervisor.pid().as_raw().unsigned_abs(), exit, cpu_ns: supervisor.cpu_ns() };
+    collector.program_ended(&ended);
     let (report, lives_on) =
         if way == Way::Alone { (collector.end(), false) } else { end_or_pass_on(&mut collector, &program) };
     if !run.quiet {

@@ -197,7 +197,7 @@ impl ProcessReader {
         self.segment().get(HeaderWord::Resizes)
     }
 
-    /// What a call takes in a hook of the heap that only passes it on, in ns.
+    /// What a hook of the heap adds to a call that it only passes on, in a loop of nothing else, in ns.
     pub fn passing_ns(&self) -> f64 {
         self.segment().get(HeaderWord::PassingPs) as f64 / 1000.0
     }

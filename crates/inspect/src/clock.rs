@@ -13,6 +13,11 @@ pub fn thread_cpu_since(then_ns: u64) -> Duration {
     Duration::from_nanos(thread_cpu_ns().saturating_sub(then_ns))
 }
 
+/// CPU time of this process, in ns.
+pub fn process_cpu_ns() -> u64 {
+    read(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+}
+
 /// `CLOCK_MONOTONIC`, which the processes' own clocks count from.
 pub fn monotonic_ns() -> u64 {
     read(ClockId::CLOCK_MONOTONIC)

@@ -64,7 +64,7 @@ pub enum HeaderWord {
     OwnMemoryBytes,
     /// Calls that changed a block's size, estimated: the totals count each as a birth and a death.
     Resizes,
-    /// What a call takes in a hook of the heap that only passes it on, in ps.
+    /// What a hook of the heap adds to a call that it only passes on, in a loop of nothing else, in ps.
     PassingPs,
 }
 

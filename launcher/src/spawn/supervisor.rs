@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use memguard_inspect::Stat;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::{SigSet, Signal, kill, raise};
@@ -37,6 +38,8 @@ pub struct Supervisor {
     /// The mask to go back to.
     mask_before: SigSet,
     exited: Option<ProgramExit>,
+    /// CPU time of the program in its whole life, in ns, once it has ended.
+    cpu_ns: Option<u64>,
     /// The program is stopped.
     stopped: bool,
     /// We were asked to stop and wait for the program to do so first.
@@ -72,9 +75,15 @@ impl Supervisor {
         watched.thread_block()?;
         inherited::restore_in(&mut command, mask_before);
         match command.spawn() {
-            Ok(child) => {
-                Ok(Self { child, signals, mask_before, exited: None, stopped: false, stop_asked: false })
-            }
+            Ok(child) => Ok(Self {
+                child,
+                signals,
+                mask_before,
+                exited: None,
+                cpu_ns: None,
+                stopped: false,
+                stop_asked: false,
+            }),
             Err(error) => {
                 mask_before.thread_set_mask()?;
                 Err(SpawnError::from_start(&name.to_string_lossy(), error))
@@ -85,6 +94,11 @@ impl Supervisor {
     /// The program's process.
     pub fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id() as i32)
+    }
+
+    /// CPU time of the program in its whole life, in ns; `None` while it lives, or where the kernel did not tell.
+    pub fn cpu_ns(&self) -> Option<u64> {
+        self.cpu_ns
     }
 
     /// Waits for the next event, at most `timeout`.
@@ -144,6 +158,8 @@ impl Supervisor {
                 _ => break,
             }
         }
+        // Once it is reaped nobody can tell any more.
+        self.cpu_ns = Stat::of(self.pid().as_raw()).filter(|stat| stat.is_zombie).map(|stat| stat.cpu_ns);
         self.exited = self.child.try_wait()?.map(ProgramExit::from);
         if self.exited.is_none() && getpid().as_raw() == 1 {
             reap_adopted(self.pid());

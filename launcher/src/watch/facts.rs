@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use memguard_inspect::Stat;
+use memguard_inspect::{Stat, process_cpu_ns};
 use memguard_report::{FindingInput, OverheadInput, ReportInput, SessionInput};
 
 use super::Watch;
@@ -62,11 +62,10 @@ impl Watch {
             0 => self.segments_bytes,
             living => living,
         };
-        let own = Stat::of_self();
         OverheadInput {
             hook_cpu_percent: percent(sum(|costs| costs.hook_ns + costs.passing_ns)),
-            collector_cpu_percent: own.and_then(|own| percent(own.cpu_ns)),
-            memory_bytes: own.map(|own| own.rss_bytes + segments_bytes),
+            collector_cpu_percent: percent(process_cpu_ns()),
+            memory_bytes: Stat::of_self().map(|own| own.rss_bytes + segments_bytes),
             sample_bytes: self.sample_bytes_last(),
             sample_bytes_peak: sample_bytes_peak.max(self.sample_bytes).max(1),
             sample_bytes_base: self.sample_bytes.max(1),

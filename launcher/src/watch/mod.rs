@@ -69,6 +69,17 @@ const UNREADABLE_MAX: usize = 16;
 /// How many looks a segment may take until it can be read.
 const OPEN_TRIES_MAX: u32 = 20;
 
+/// What the supervisor of a program knows when it has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    /// Its process.
+    pub pid: u32,
+    /// How.
+    pub exit: ProgramExit,
+    /// CPU time in its whole life, in ns, if the kernel told.
+    pub cpu_ns: Option<u64>,
+}
+
 /// One session under watch.
 pub struct Watch {
     files: SessionFiles,
@@ -169,10 +180,10 @@ impl Watch {
     }
 
     /// A look at once: the caller knows that this process has ended, and how. Others may just be beginning.
-    pub fn look_after_end(&mut self, pid: u32, exit: ProgramExit) {
-        self.look_now(Some(pid), false);
-        if let Some(process) = self.processes.iter_mut().rev().find(|process| process.pid() == pid) {
-            process.ended_with(exit);
+    pub fn look_after_end(&mut self, ended: &Ended) {
+        self.look_now(Some(ended), false);
+        if let Some(process) = self.processes.iter_mut().rev().find(|process| process.pid() == ended.pid) {
+            process.ended_with(ended.exit);
         }
     }
 
@@ -181,7 +192,7 @@ impl Watch {
         self.look_now(None, true);
     }
 
-    fn look_now(&mut self, ended: Option<u32>, is_last: bool) {
+    fn look_now(&mut self, ended: Option<&Ended>, is_last: bool) {
         let started_ns = thread_cpu_ns();
         let fresh = self.files.new_segments();
         self.is_crowded = fresh.len() >= CROWD;
@@ -207,9 +218,9 @@ impl Watch {
         // Looks through memory keep a pace of their own.
         let (mut looks, mut traced) = (Vec::with_capacity(self.processes.len()), Duration::ZERO);
         for process in &mut self.processes {
-            let has_ended = ended == Some(process.pid());
+            let ended = ended.filter(|ended| ended.pid == process.pid());
             let began_ns = thread_cpu_ns();
-            process.look(&mut self.sites, &mut self.kernel, &strangers, has_ended);
+            process.look(&mut self.sites, &mut self.kernel, &strangers, ended);
             let trace = process.take_trace_cost();
             traced += trace;
             looks.push(thread_cpu_since(began_ns).saturating_sub(trace));

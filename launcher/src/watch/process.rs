@@ -17,6 +17,7 @@ use memguard_model::{MemoryPart, ProcessModel, Reading, ResourceReading, StackId
 use memguard_report::{Exit, ExplainedInput, Fate, ProcessInput, StackCounts};
 use memguard_symbolize::{ModuleRef, is_allocator_module};
 
+use super::Ended;
 use super::costs::Costs;
 use super::facts::unix_time_s;
 use super::governor::{Governor, Look};
@@ -181,31 +182,39 @@ impl Watched {
         }
     }
 
-    /// Looks at the process. `has_ended`: its supervisor knows.
-    pub fn look(&mut self, sites: &mut Sites, kernel: &mut Kernel, strangers: &Strangers, has_ended: bool) {
+    /// Looks at the process. `ended`: its supervisor knows.
+    pub fn look(
+        &mut self,
+        sites: &mut Sites,
+        kernel: &mut Kernel,
+        strangers: &Strangers,
+        ended: Option<&Ended>,
+    ) {
         if self.is_over() || !self.is_active() {
             return;
         }
-        let stat = self.stat(strangers).filter(|_| !has_ended);
-        self.look_at(sites, Some(kernel), stat);
+        let stat = self.stat(strangers).filter(|_| ended.is_none());
+        self.look_at(sites, Some(kernel), stat, ended.and_then(|ended| ended.cpu_ns));
     }
 
     /// The process has executed another program: reads what the old one left, for the last time.
     pub fn replaced(&mut self, sites: &mut Sites) {
-        self.look_at(sites, None, None);
+        self.look_at(sites, None, None, None);
         self.facts.fate = Fate::Replaced;
     }
 
-    fn look_at(&mut self, sites: &mut Sites, kernel: Option<&mut Kernel>, stat: Option<Stat>) {
+    /// `cpu_ns`: CPU time in its whole life, of one that has ended.
+    fn look_at(
+        &mut self,
+        sites: &mut Sites,
+        kernel: Option<&mut Kernel>,
+        stat: Option<Stat>,
+        cpu_ns: Option<u64>,
+    ) {
         let Some(reader) = &mut self.reader else { return };
         let is_over = stat.is_none();
         let mut reading = reader.read(monotonic_ns(), is_over);
         reading.rss_bytes = stat.filter(|stat| !stat.is_ending).map(|stat| stat.rss_bytes);
-        // Where everything is recorded, no call is only passed on.
-        if reader.sample_interval_bytes() > 1 {
-            let booked: f64 = reading.totals.iter().map(|t| t.born_count + t.died_count).sum();
-            self.costs.pass_on(booked, reader.resizes(), reader.passing_ns());
-        }
         let stacks = reading.totals.iter().map(|totals| totals.stack);
         self.sites.learn(stacks.chain(reading.live.iter().flatten().map(|s| s.stack)), reader, sites);
         if let Some(stat) = stat {
@@ -214,11 +223,15 @@ impl Watched {
             if stat.cpu_ns != self.costs.cpu_ns || stat.state == 'R' {
                 self.wait_ns = processor_wait_ns(stat.identity.pid).unwrap_or(self.wait_ns);
             }
-            self.costs.cpu_ns = stat.cpu_ns;
             let interval = reader.sample_interval_bytes();
             self.model.absorb_sample_interval(reading.at_ns, interval);
             self.recorder.sample_interval(reading.at_ns, interval, reader);
             self.costs.sample_bytes_peak = self.costs.sample_bytes_peak.max(interval);
+            if stat.cpu_ns != 0 {
+                self.model.absorb_cpu(stat.cpu_ns + self.wait_ns);
+                self.recorder.cpu(stat.cpu_ns + self.wait_ns);
+            }
+            self.costs.take(stat.cpu_ns, reader, &reading);
             if let Some(governor) = &mut self.governor {
                 let besides_ns = self.costs.passing_ns + self.looks_ns.unwrap_or(0);
                 let hooks = reader.hook_times();
@@ -228,10 +241,8 @@ impl Watched {
                     reader.set_sample_interval_bytes(next);
                 }
             }
-        }
-        if self.costs.cpu_ns != 0 {
-            self.model.absorb_cpu(self.costs.cpu_ns + self.wait_ns);
-            self.recorder.cpu(self.costs.cpu_ns + self.wait_ns);
+        } else if let Some(cpu_ns) = cpu_ns {
+            self.costs.take(cpu_ns, reader, &reading);
         }
         if is_over && !self.known {
             self.replay(&reading, sites);
@@ -390,9 +401,6 @@ impl Watched {
             truncated: stacks.truncated + stacks.incomplete,
             lost: stacks.missing,
         };
-        let hooks = reader.hook_times();
-        self.costs.hook_ns = hooks.total_ns();
-        self.costs.resource_hook_ns = hooks.resources_ns;
         self.costs.sample_bytes = reader.sample_interval_bytes();
         self.costs.memory_bytes = reader.resident_bytes();
     }

@@ -1,4 +1,4 @@
-//! Cost: how many instructions a hook adds to a call, so that a slow one cannot slip in.
+//! Cost: how many instructions a hook adds to a call, so that a slow one cannot slip in, and that a report states what it took.
 //!
 //! Method: callgrind counts a benchmark program with few and with many repetitions; the difference, for each repetition, is
 //! free of start and end. The program is counted plain, under a preload that only forwards, and under `memguard run`, which
@@ -10,6 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use memguard_tests::watched::Place;
 use memguard_tests::{ability, product};
 
 /// Instructions per repetition.
@@ -162,4 +163,20 @@ fn malloc_and_free_recorded() {
 #[test]
 fn callers_of_a_wrapper_recorded() {
     check_audit("wrapped", 200, 600, 115_000.0); // measured: 100_350
+}
+
+/// Goal: what watching costs is stated of a program, too, that is over before it was looked at twice, its CPU time included.
+/// Method: a quarter of a second of nothing but malloc and free.
+#[test]
+fn a_short_life_is_told_its_cost() {
+    let bench = Bench::new();
+    let program = bench.compiled("lifo", &[]);
+    let watched = Place::new().watch(&["--quiet"], &[program.to_str().expect("a path"), "30000000"]);
+    assert_eq!(watched.ended.code, 0, "{}", watched.ended.stderr);
+    let report = watched.report();
+    let overhead = &report.document["overhead"];
+    let said = |name: &str| overhead[name].as_f64().unwrap_or_else(|| panic!("no {name}: {overhead}"));
+    assert!(said("passing_cpu_percent") > 0.0, "{overhead}");
+    assert!(said("hook_cpu_percent") > said("passing_cpu_percent"), "{overhead}");
+    assert!(said("collector_cpu_percent") > 0.0, "{overhead}");
 }
