@@ -67,7 +67,7 @@ def measure(place: Place, workload: Workload, variants: list[Variant], pairs: in
         elif variant.name != "plain":
             own.append(variant)
     plain = variants[0]
-    may_grow = own and not (options.quick or workload.service or workload.fixed_size)
+    may_grow = own and not (options.quick or workload.fixed_size)
     long = long_size(place, workload, plain, size, once) if may_grow else size
     groups = [("own", own, long, 0.5), ("peers", peers, size, 0.25), ("slow", slow, small, 0.25)]
     left = budget_s - (time.monotonic() - began)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A table is never older than this, unless reading it takes a part of the time that matters.
-const AGE_MAX: Duration = Duration::from_secs(10);
+const AGE_MAX: Duration = Duration::from_secs(30);
 /// That part: one in so many, of the processor's time.
 const AGED_SHARE: u32 = 50;
 
@@ -79,6 +79,7 @@ mod tests {
         let age = |took_us| age_max(Duration::from_secs(1), Duration::from_micros(took_us), 1000);
         assert_eq!(age(700), Duration::from_secs(1));
         assert_eq!(age(5_000), Duration::from_secs(5));
+        assert_eq!(age(29_000), Duration::from_secs(29));
         assert_eq!(age(50_000), AGE_MAX);
         assert_eq!(age(1_000_000), Duration::from_secs(50));
     }

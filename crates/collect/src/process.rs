@@ -92,6 +92,9 @@ pub struct ProcessReader {
     unfinished_since: Option<Instant>,
     corrupt_events: u64,
     holding_totals: Vec<HoldingTotals>,
+    /// The stacks that there were when the table was last looked through, and how full it was.
+    stacks: Vec<u32>,
+    stacks_fill: Option<u64>,
     /// Name of the session's directory.
     session: Option<String>,
 }
@@ -120,6 +123,8 @@ impl ProcessReader {
             unfinished_since: None,
             corrupt_events: 0,
             holding_totals: Vec::new(),
+            stacks: Vec::new(),
+            stacks_fill: None,
             session: None,
         }
     }
@@ -294,6 +299,7 @@ impl ProcessReader {
         }
         let scanned = self.scan_if_due(is_over);
         let live = (scanned || !self.must_scan).then(|| self.live.all());
+        self.list_stacks(is_over);
         let (totals, holding_totals) = self.totals();
         self.holding_totals = holding_totals;
         Reading { at_ns: now_ns.saturating_sub(self.origin_ns()), totals, live, rss_bytes: None }
@@ -365,12 +371,22 @@ impl ProcessReader {
         true
     }
 
+    /// Looks through the table of stacks, most of which is empty, if any has come.
+    fn list_stacks(&mut self, is_over: bool) {
+        let Some(table) = self.segment().stacks() else { return };
+        let fill = table.fill();
+        if is_over || fill.is_none() || fill != self.stacks_fill {
+            let stacks = (1..table.capacity()).filter(|stack| table.exists(*stack)).collect();
+            (self.stacks, self.stacks_fill) = (stacks, fill);
+        }
+    }
+
     /// Totals of every stack that allocated or made something, in one pass: of the heap, and of everything else.
     fn totals(&self) -> (Vec<StackTotals>, Vec<HoldingTotals>) {
         let (mut heap, mut others) = (Vec::new(), Vec::new());
         let segment = self.segment();
         let (Some(stacks), totals) = (segment.stacks(), segment.totals()) else { return (heap, others) };
-        for stack in (0..stacks.capacity()).filter(|s| *s == 0 || stacks.exists(*s)) {
+        for stack in std::iter::once(0).chain(self.stacks.iter().copied()) {
             let Some(t) = totals.get(stack).filter(|t| t.births != 0) else { continue };
             let mut lifetimes: LifetimeHistogram = [0; LIFETIME_BUCKETS];
             for (to, from) in lifetimes.iter_mut().zip(t.lifetimes) {

@@ -17,8 +17,12 @@ pub fn prepare(directory: &Path, settings: &Settings) -> io::Result<SessionFiles
     // Last: an interposer that finds a control page finds everything else.
     let page = SharedFile::create(&directory.join(control::FILE_NAME), control::WORDS * 8)?;
     Control::format(page.words(), settings).ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(SessionFiles { directory: directory.to_owned(), control: Some(page), seen: HashSet::new() })
+    Ok(SessionFiles { directory: directory.to_owned(), control: Some(page), seen: HashSet::new(), rest: 0 })
 }
+
+/// The folder is listed at least at every so manieth call: a process that has said that it is going to make a segment may
+/// have been held up.
+const LISTED_ONE_IN: u32 = 8;
 
 /// The files of a session as they come.
 #[derive(Debug)]
@@ -26,20 +30,28 @@ pub struct SessionFiles {
     directory: PathBuf,
     control: Option<SharedFile>,
     seen: HashSet<PathBuf>,
+    /// Calls until it is listed whether or not a segment was made.
+    rest: u32,
 }
 
 impl SessionFiles {
     /// The files of a session that someone else made.
     pub fn open(directory: &Path) -> Self {
         let control = SharedFile::open(&directory.join(control::FILE_NAME)).ok();
-        Self { directory: directory.to_owned(), control, seen: HashSet::new() }
+        Self { directory: directory.to_owned(), control, seen: HashSet::new(), rest: 0 }
     }
 
     /// Segment files that were not there at the last call, by name. A directory that cannot be read (removed, say)
-    /// has no new ones.
-    pub fn new_segments(&mut self) -> Vec<PathBuf> {
-        if let Some(page) = self.control() {
-            page.lists_segments();
+    /// has no new ones. While no process makes one, only now and then; `is_last`: in any case.
+    pub fn new_segments(&mut self, is_last: bool) -> Vec<PathBuf> {
+        match self.control().map(|page| page.lists_segments()) {
+            Some(0) if self.rest > 0 && !is_last => {
+                self.rest -= 1;
+                return Vec::new();
+            }
+            // Once more at the next call: it may not be there yet.
+            Some(1..) | None => self.rest = 0,
+            Some(0) => self.rest = LISTED_ONE_IN - 1,
         }
         let Ok(entries) = std::fs::read_dir(&self.directory) else { return Vec::new() };
         let there: HashSet<PathBuf> = entries
@@ -90,19 +102,47 @@ mod tests {
         std::fs::create_dir_all(&directory).unwrap();
         let mut files = SessionFiles::open(&directory);
         std::fs::write(directory.join("stays.segment"), "").unwrap();
-        assert_eq!(files.new_segments().len(), 1);
+        assert_eq!(files.new_segments(false).len(), 1);
         for number in 0..1000 {
             let path = directory.join(format!("{number}.segment"));
             std::fs::write(&path, "").unwrap();
             assert_eq!(
-                files.new_segments(),
+                files.new_segments(false),
                 std::slice::from_ref(&path),
                 "new ones are told once, old ones not again"
             );
             std::fs::remove_file(&path).unwrap();
         }
-        assert!(files.new_segments().is_empty());
+        assert!(files.new_segments(false).is_empty());
         assert_eq!(files.seen.len(), 1);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    /// Goal: a segment is seen at once if its process has said that it makes one, before or after it is there, and soon if it has
+    /// not. Method: a session whose folder gets files with and without a word.
+    #[test]
+    fn lists_when_there_is_something_to_list() {
+        let directory = std::env::temp_dir().join(format!("memguard-listed-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let capacities =
+            memguard_segment::Capacities { live_buckets: 16, ..memguard_segment::Capacities::GUARD };
+        let settings = Settings { sample_interval_bytes: 0, first: capacities, others: capacities };
+        let mut files = prepare(&directory, &settings).unwrap();
+        assert_eq!(files.new_segments(false), [directory.join(control::FIRST_SEGMENT_NAME)]);
+        let make = |name: &str| std::fs::write(directory.join(name), "").unwrap();
+        assert!(files.control().unwrap().may_make(1));
+        assert!(files.new_segments(false).is_empty());
+        make("late.segment");
+        assert_eq!(files.new_segments(false), [directory.join("late.segment")]);
+        assert!(files.control().unwrap().may_make(1));
+        make("early.segment");
+        assert_eq!(files.new_segments(false), [directory.join("early.segment")]);
+        assert!(files.new_segments(false).is_empty());
+        make("silent.segment");
+        assert!((1..LISTED_ONE_IN).all(|_| files.new_segments(false).is_empty()));
+        assert_eq!(files.new_segments(false), [directory.join("silent.segment")]);
+        make("last.segment");
+        assert_eq!(files.new_segments(true), [directory.join("last.segment")]);
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }

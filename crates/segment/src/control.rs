@@ -140,9 +140,10 @@ impl<'a> Control<'a> {
         before.saturating_add(1).saturating_mul(segment_bytes as u64) <= UNREAD_BYTES_MAX
     }
 
-    /// The collector is about to list the segments that there are.
-    pub fn lists_segments(&self) {
-        self.store(MADE, 0);
+    /// The collector is about to list the segments that there are. How many processes were about to make one since the last time;
+    /// the last of them may not have done so yet.
+    pub fn lists_segments(&self) -> u64 {
+        self.words.get(MADE).map_or(0, |made| made.swap(0, Ordering::Relaxed))
     }
 
     /// Counts a process that goes unwatched.
@@ -179,7 +180,8 @@ mod tests {
         assert_eq!(control.refused(Refusal::NoSpace), 1);
         let bytes = usize::try_from(UNREAD_BYTES_MAX / 3).unwrap();
         assert_eq!([(); 4].map(|()| control.may_make(bytes)), [true, true, true, false]);
-        control.lists_segments();
+        assert_eq!(control.lists_segments(), 4);
+        assert_eq!(control.lists_segments(), 0);
         assert!(control.may_make(bytes) && control.refused(Refusal::Crowd) == 0);
     }
 }

@@ -106,6 +106,14 @@ impl<'a> StackTable<'a> {
         self.count as u32
     }
 
+    /// Something that changes whenever a stack comes, to be asked before the table is looked through; `None` if the arena is full,
+    /// then stacks come without it.
+    pub fn fill(&self) -> Option<u64> {
+        // Matched by the release in `store_frames`: the slots of all stacks that are counted are seen as taken.
+        let used = self.used.load(Ordering::Acquire);
+        (used < self.arena.len() as u64).then_some(used)
+    }
+
     fn mask(&self) -> usize {
         self.count.saturating_sub(1)
     }
@@ -166,7 +174,8 @@ impl<'a> StackTable<'a> {
         if self.used.load(Ordering::Relaxed) >= self.arena.len() as u64 {
             return None;
         }
-        let start = self.used.fetch_add(count as u64, Ordering::Relaxed) as usize;
+        // A stack without frames counts, too. Matched by the acquire in `fill`.
+        let start = self.used.fetch_add(count.max(1) as u64, Ordering::Release) as usize;
         let arena = start.checked_add(count).and_then(|stop| self.arena.get(start..stop))?;
         for (i, word) in arena.iter().enumerate() {
             word.store(frames(i).0, Ordering::Relaxed);
@@ -254,6 +263,22 @@ mod tests {
         assert!(one.frames_stored && !two.frames_stored);
         assert_ne!(one.stack, two.stack);
         assert_eq!(table.shape(two.stack).unwrap().end, None);
+    }
+
+    #[test]
+    fn a_stack_that_comes_can_be_told() {
+        let (t, a) = (words(CONTROL_WORDS + 8 * STACK_WORDS), words(4));
+        let table = StackTable::new(&t, &a).unwrap();
+        let mut before = table.fill();
+        for (hash, count) in [(11 << 17, 1), (12 << 17, 0)] {
+            table.insert(hash, Class::Heap, count, StackEnd::Complete, |_| Frame(1)).unwrap();
+            assert_ne!(table.fill(), before);
+            before = table.fill();
+            table.insert(hash, Class::Heap, count, StackEnd::Complete, |_| Frame(1)).unwrap();
+            assert_eq!(table.fill(), before);
+        }
+        table.insert(13 << 17, Class::Heap, 2, StackEnd::Complete, |_| Frame(1)).unwrap();
+        assert_eq!(table.fill(), None, "stacks come to a full arena unseen");
     }
 
     #[test]

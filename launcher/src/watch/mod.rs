@@ -194,7 +194,7 @@ impl Watch {
 
     fn look_now(&mut self, ended: Option<&Ended>, is_last: bool) {
         let started_ns = thread_cpu_ns();
-        let fresh = self.files.new_segments();
+        let fresh = self.files.new_segments(is_last);
         self.is_crowded = fresh.len() >= CROWD;
         self.unopened.extend(fresh.into_iter().map(|path| (path, 0)));
         for (path, tries) in std::mem::take(&mut self.unopened) {
