@@ -2,8 +2,8 @@
 
 Every round runs each variant of a group once, in a changing order; those that no target is about only take part in every fourth
 round. Three groups have their own plain runs: our own variants, which run for seconds, so that what is done once does not weigh;
-peers; and what is more than ten times slower than plain (with audit mode beside it), which runs at a tenth of the size, or a third
-where audit mode has its targets.
+peers; and what is more than ten times slower than plain (with audit mode beside it), which runs at a tenth of the size, but for a
+second or so where audit mode has its targets.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .workload import NOTHING, Workload
 SEED = 20240229  # fixed: the order of runs and the bootstrap repeat
 SLOW = 10
 OWN_RUN_S = 3.0  # what is done once must not weigh, however fast the machine: launcher, first and last look take some 40 ms
+AUDIT_RUN_S = 0.15  # the plain program's, where audit mode is judged: then audit mode takes a second, Valgrind twenty
 COUNTED = ("plain", "forward", "bare", "guard", "preload")
 SELDOM = ("forward", "bare", "preload")
 SELDOM_ONE_IN = 4
@@ -30,8 +31,7 @@ def measure(place: Place, workload: Workload, variants: list[Variant], pairs: in
     began = time.monotonic()
     once = service.once if workload.service else run.once
     size = workload.size // 3 if options.quick and not workload.fixed_size else workload.size
-    # A run that is compared with Valgrind takes seconds; where it is judged, what is done once is not to weigh.
-    small = size if workload.fixed_size else max(size // (3 if workload.audit else 10), 4)
+    small = size if workload.fixed_size else max(size // 10, 4)
     variants = [variant for variant in variants if variant.fits(workload)]
     row = {"workload": workload.name, "size": size, "small_size": small, "groups": [], "instructions": {}, "memory": {}, "failed": {}}
 
@@ -68,7 +68,9 @@ def measure(place: Place, workload: Workload, variants: list[Variant], pairs: in
             own.append(variant)
     plain = variants[0]
     may_grow = own and not (options.quick or workload.fixed_size)
-    long = long_size(place, workload, plain, size, once) if may_grow else size
+    long = long_size(place, workload, plain, size, once, OWN_RUN_S) if may_grow else size
+    if workload.audit and slow and not options.quick:
+        small = row["small_size"] = long_size(place, workload, plain, small, once, AUDIT_RUN_S)
     groups = [("own", own, long, 0.5), ("peers", peers, size, 0.25), ("slow", slow, small, 0.25)]
     left = budget_s - (time.monotonic() - began)
     for name, members, group_size, share in groups:
@@ -85,13 +87,13 @@ def measure(place: Place, workload: Workload, variants: list[Variant], pairs: in
     return row
 
 
-def long_size(place: Place, workload: Workload, plain: Variant, size: int, once) -> int:
-    """The size with which the plain program runs for some OWN_RUN_S; `size` at least. Twice, as the start weighs in what is short."""
+def long_size(place: Place, workload: Workload, plain: Variant, size: int, once, run_s: float) -> int:
+    """The size with which the plain program runs for so many seconds; `size` at least. Twice, as the start weighs in what is short."""
     for _ in range(2):
         took_s = once(place, workload, plain, size)["cpu_s"]
-        if took_s >= 0.8 * OWN_RUN_S:
+        if took_s >= 0.8 * run_s:
             break
-        size = int(size * OWN_RUN_S / max(took_s, 0.005))
+        size = int(size * run_s / max(took_s, 0.005))
     return size
 
 
