@@ -93,8 +93,10 @@ pub fn closing(number: c_int) {
     let Ok(number) = u32::try_from(number) else { return };
     let _errno = KeepErrno::new();
     let Some(attached) = watched() else { return };
-    let Some(closed) = attached.segment.descriptors().close(number) else { return };
-    count_death(attached, closed.stack, closed.born_ns, attached.about_now_ns());
+    attached.timed_now_and_then(HeaderWord::ResourceHookNs, || {
+        let Some(closed) = attached.segment.descriptors().close(number) else { return };
+        count_death(attached, closed.stack, closed.born_ns, attached.about_now_ns());
+    });
 }
 
 /// All descriptors from `first` to `last` are about to be closed.
@@ -194,8 +196,10 @@ pub fn registered(class: Class, here: Here) {
 pub fn ended(class: Class, handle: u64) {
     let _errno = KeepErrno::new();
     let Some(attached) = watched() else { return };
-    let Some(object) = attached.segment.objects().remove(Object::key_of(class, handle)) else { return };
-    count_death(attached, object.stack, object.born_ns, attached.about_now_ns());
+    attached.timed_now_and_then(HeaderWord::ResourceHookNs, || {
+        let Some(object) = attached.segment.objects().remove(Object::key_of(class, handle)) else { return };
+        count_death(attached, object.stack, object.born_ns, attached.about_now_ns());
+    });
 }
 
 /// A wait of the program has told how this child ended.

@@ -24,10 +24,13 @@ type Callee = unsafe extern "C" fn(*mut c_void);
 #[cold]
 #[inline(never)]
 pub fn measure(attached: &Attached) {
-    // The shortest: all others were interrupted.
-    let shortest_ns = |callee: Callee| (0..ROUNDS).map(|_| calls_ns(callee)).min().unwrap_or(0);
-    let added_ns = shortest_ns(hooks::passed).saturating_sub(shortest_ns(real::nothing));
-    let now_ps = added_ns * 1000 / CALLS;
+    // In turns, as the processor's speed may change; the shortest, as all others were interrupted.
+    let (mut hooked_ns, mut bare_ns) = (u64::MAX, u64::MAX);
+    for _ in 0..ROUNDS {
+        hooked_ns = hooked_ns.min(calls_ns(hooks::passed));
+        bare_ns = bare_ns.min(calls_ns(real::nothing));
+    }
+    let now_ps = hooked_ns.saturating_sub(bare_ns) * 1000 / CALLS;
     let segment = &attached.segment;
     let noted_ps = match segment.get(HeaderWord::PassingPs) {
         0 => now_ps,

@@ -100,8 +100,12 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
         count_down(thread, 0);
         return None;
     }
-    // A walk costs a thousand times what recognising a stack does, so each is timed. A thread's first one came without.
-    let started_ns = if entered_ns == 0 { attached.now_ns() } else { attached.since_start_ns(entered_ns) };
+    // A walk costs a thousand times what recognising a stack does, so each is timed. A thread's first one came without a time, and
+    // the one that attached the process has one before its clock began.
+    let started_ns = match attached.since_start_ns(entered_ns) {
+        0 => attached.now_ns(),
+        entered_ns => entered_ns,
+    };
     let recorded = if address.is_null() {
         None
     } else {

@@ -5,7 +5,7 @@
 //! answer has changed or the last list is old. What is dear (registrations, mappings, details) has a slower pace.
 
 use crate::descriptors::{self, Descriptors};
-use crate::kernel::{Kernel, Sockets};
+use crate::kernel::{Freshness, Kernel, Sockets};
 use crate::objects::{self, Objects};
 use crate::process::ProcessReader;
 use crate::redaction::Redaction;
@@ -37,6 +37,8 @@ pub struct Pace {
     pub rest_share: u64,
     /// Reading the kernel's table of sockets takes one in so many parts of a processor's time, if that does not make it too old.
     pub sockets_share: u32,
+    /// Too old is this, in ns.
+    pub sockets_age_ns_max: u64,
 }
 
 impl Pace {
@@ -47,7 +49,15 @@ impl Pace {
         modules_ns: 15_000_000_000,
         rest_share: 100,
         sockets_share: 1000,
+        sockets_age_ns_max: 30_000_000_000,
     };
+    /// The same, with sockets known well enough to tell what has not been used for so long.
+    #[must_use]
+    pub fn for_ages_of(self, age_max: Duration) -> Self {
+        let half_ns = u64::try_from(age_max.as_nanos() / 2).unwrap_or(u64::MAX);
+        Self { sockets_age_ns_max: self.sockets_age_ns_max.min(half_ns), ..self }
+    }
+
     /// For tests, where they take seconds.
     pub const AUDIT: Self = Self {
         list_ns: 200_000_000,
@@ -55,6 +65,7 @@ impl Pace {
         modules_ns: 500_000_000,
         rest_share: 10,
         sockets_share: 50,
+        sockets_age_ns_max: 10_000_000_000,
     };
 }
 
@@ -231,7 +242,12 @@ impl ResourceReader {
         self.lister.refresh_some(pid, targets)?;
         let none = SocketTable::default();
         let sockets = if self.descriptors.has_sockets() {
-            kernel.sockets(pid, Duration::from_nanos(self.pace.list_ns / 5), self.pace.sockets_share)
+            let wanted = Freshness {
+                refresh: Duration::from_nanos(self.pace.list_ns / 5),
+                rest_share: self.pace.sockets_share,
+                age_max: Duration::from_nanos(self.pace.sockets_age_ns_max),
+            };
+            kernel.sockets(pid, &wanted)
         } else {
             Sockets { table: &none, age: Duration::ZERO }
         };

@@ -51,6 +51,13 @@ impl Stat {
     pub fn again(identity: Identity) -> Option<Self> {
         Self::of(identity.pid).filter(|stat| stat.identity == identity && !stat.is_zombie)
     }
+
+    /// CPU time in its whole life, in ns, of a process that has ended and waits to be reaped; `None` once it is.
+    pub fn cpu_ns_of_zombie(identity: Identity) -> Option<u64> {
+        Self::of(identity.pid)
+            .filter(|stat| stat.identity == identity && stat.is_zombie)
+            .map(|stat| stat.cpu_ns)
+    }
 }
 
 /// The kernel's flag of a thread that is exiting.

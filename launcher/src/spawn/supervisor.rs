@@ -158,9 +158,12 @@ impl Supervisor {
                 _ => break,
             }
         }
-        // Once it is reaped nobody can tell any more.
-        self.cpu_ns = Stat::of(self.pid().as_raw()).filter(|stat| stat.is_zombie).map(|stat| stat.cpu_ns);
-        self.exited = self.child.try_wait()?.map(ProgramExit::from);
+        let end = WaitPidFlag::WNOHANG | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        if !matches!(waitid(Id::Pid(self.pid()), end), Ok(WaitStatus::StillAlive)) {
+            // Once it is reaped nobody can tell any more.
+            self.cpu_ns = Stat::of(self.pid().as_raw()).filter(|stat| stat.is_zombie).map(|stat| stat.cpu_ns);
+            self.exited = self.child.try_wait()?.map(ProgramExit::from);
+        }
         if self.exited.is_none() && getpid().as_raw() == 1 {
             reap_adopted(self.pid());
         }

@@ -1,6 +1,6 @@
 //! Launcher, watch: what watching one process costs it. In: CPU times and numbers of calls, look by look. Out: sums for the report.
 
-use memguard_collect::ProcessReader;
+use memguard_collect::{HookTimes, ProcessReader};
 use memguard_model::Reading;
 
 /// Where a program does little but allocate, a hook adds this part of what it adds to a call in a loop of nothing else: it fits
@@ -26,6 +26,8 @@ pub struct Costs {
     pub resource_hook_ns: u64,
     /// Besides, in hooks of the heap that only passed a call on, in ns: estimated.
     pub passing_ns: u64,
+    /// How many calls that is for.
+    passed_calls: f64,
     /// Resident bytes of its segment.
     pub memory_bytes: u64,
     /// Mean bytes between samples.
@@ -51,24 +53,48 @@ impl Costs {
     }
 
     /// Takes all in as of one moment, when the process had used so much CPU time. What its hooks take later is not held against that.
-    pub fn take(&mut self, cpu_ns: u64, reader: &ProcessReader, reading: &Reading) {
-        let hooks = reader.hook_times();
-        (self.cpu_ns, self.hook_ns, self.resource_hook_ns) = (cpu_ns, hooks.total_ns(), hooks.resources_ns);
+    pub fn take(&mut self, cpu_ns: u64, spent: &Spent, reading: &Reading) {
         // Where everything is recorded, no call is only passed on.
-        if reader.sample_interval_bytes() > 1 {
+        if spent.is_sampled {
             let booked = reading.totals.iter().map(|t| t.born_count + t.died_count).sum();
-            self.pass_on(booked, reader.resizes(), reader.passing_ns());
+            self.pass_on(cpu_ns, booked, spent.resizes, spent.passing_ns);
         }
+        self.cpu_ns = cpu_ns;
+        (self.hook_ns, self.resource_hook_ns) = (spent.hooks.total_ns(), spent.hooks.resources_ns);
     }
 
-    /// Estimates what all calls took that were only passed on: of so many births and deaths, with a resize counted as one of
-    /// each, at so many ns that a hook adds in a loop of nothing else.
-    fn pass_on(&mut self, booked: f64, resizes: u64, call_ns: f64) {
-        let calls = (booked - (2.0 - RESIZE_CALLS) * resizes as f64).max(0.0);
-        let apart_ns = self.cpu_ns as f64 / calls.max(1.0);
+    /// Estimates what the calls took that were only passed on since this was last asked: of so many births and deaths, with a resize
+    /// counted as one of each, at so many ns that a hook adds in a loop of nothing else.
+    fn pass_on(&mut self, cpu_ns: u64, booked: f64, resizes: u64, call_ns: f64) {
+        let calls = (booked - (2.0 - RESIZE_CALLS) * resizes as f64).max(self.passed_calls);
+        let more = calls - self.passed_calls;
+        let apart_ns = cpu_ns.saturating_sub(self.cpu_ns) as f64 / more.max(1.0);
         let sparse = ((apart_ns - DENSE_NS) / (SPARSE_NS - DENSE_NS)).clamp(0.0, 1.0);
         let share = DENSE_SHARE + (SPARSE_SHARE - DENSE_SHARE) * sparse;
-        self.passing_ns = (calls * share * call_ns) as u64;
+        self.passing_ns += (more * share * call_ns) as u64;
+        self.passed_calls = calls;
+    }
+}
+
+/// What the segment of a process says that its hooks have taken so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Spent {
+    /// In hooks that record.
+    pub hooks: HookTimes,
+    resizes: u64,
+    /// What a hook adds to a call that it only passes on, in ns.
+    passing_ns: f64,
+    is_sampled: bool,
+}
+
+impl Spent {
+    pub fn of(reader: &ProcessReader) -> Self {
+        Self {
+            hooks: reader.hook_times(),
+            resizes: reader.resizes(),
+            passing_ns: reader.passing_ns(),
+            is_sampled: reader.sample_interval_bytes() > 1,
+        }
     }
 }
 
@@ -76,28 +102,42 @@ impl Costs {
 mod tests {
     use super::*;
 
-    /// Goal: a resize counts for less than a birth and a death, and never makes the sum negative. Method: known numbers.
+    /// Goal: a resize counts for less than a birth and a death, and never makes the sum smaller. Method: known numbers.
     #[test]
     fn a_resize_is_not_two_calls() {
-        let mut costs = Costs::default();
-        costs.pass_on(2000.0, 0, 1000.0);
-        assert_eq!(costs.passing_ns, 1_340_000);
-        costs.pass_on(2000.0, 1000, 1000.0);
-        assert_eq!(costs.passing_ns, 1_005_000);
-        costs.pass_on(0.0, 1000, 1000.0);
-        assert_eq!(costs.passing_ns, 0);
+        let passing_ns = |booked, resizes| {
+            let mut costs = Costs::default();
+            costs.pass_on(0, booked, resizes, 1000.0);
+            costs.passing_ns
+        };
+        assert_eq!(passing_ns(2000.0, 0), 1_340_000);
+        assert_eq!(passing_ns(2000.0, 1000), 1_005_000);
+        assert_eq!(passing_ns(0.0, 1000), 0);
     }
 
     /// Goal: of a program that does more than allocate, all that a hook takes is counted. Method: the same calls in more CPU time.
     #[test]
     fn other_work_hides_nothing() {
         let passing_ns = |cpu_ns| {
-            let mut costs = Costs { cpu_ns, ..Costs::default() };
-            costs.pass_on(1000.0, 0, 1000.0);
+            let mut costs = Costs::default();
+            costs.pass_on(cpu_ns, 1000.0, 0, 1000.0);
             costs.passing_ns
         };
         assert_eq!(passing_ns(5000), passing_ns(12_000));
         assert!(passing_ns(12_000) < passing_ns(18_000) && passing_ns(18_000) < passing_ns(25_000));
         assert_eq!((passing_ns(25_000), passing_ns(1_000_000)), (1_200_000, 1_200_000));
+    }
+
+    /// Goal: what calls were told to cost stays, whatever the program does later. Method: a busy beginning, then a calm hour.
+    #[test]
+    fn the_past_is_not_priced_again() {
+        let mut costs = Costs::default();
+        costs.pass_on(5000, 1000.0, 0, 1000.0);
+        costs.cpu_ns = 5000;
+        let busy_ns = costs.passing_ns;
+        costs.pass_on(1_000_000, 1000.0, 0, 1000.0);
+        assert_eq!(costs.passing_ns, busy_ns);
+        costs.pass_on(1_000_000, 1001.0, 0, 1000.0);
+        assert_eq!(costs.passing_ns, busy_ns + 1200);
     }
 }

@@ -137,7 +137,8 @@ impl Watch {
         Self {
             files,
             kernel: Kernel::default(),
-            pace: if settings.aggressive { Pace::AUDIT } else { Pace::GUARD },
+            pace: if settings.aggressive { Pace::AUDIT } else { Pace::GUARD }
+                .for_ages_of(settings.handle_age_max),
             redaction: if settings.redact { Redaction::On } else { Redaction::Off },
             processes: Vec::new(),
             outside: Outside::default(),

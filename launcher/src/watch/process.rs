@@ -18,7 +18,7 @@ use memguard_report::{Exit, ExplainedInput, Fate, ProcessInput, StackCounts};
 use memguard_symbolize::{ModuleRef, is_allocator_module};
 
 use super::Ended;
-use super::costs::Costs;
+use super::costs::{Costs, Spent};
 use super::facts::unix_time_s;
 use super::governor::{Governor, Look};
 use super::limits::limits;
@@ -213,6 +213,8 @@ impl Watched {
     ) {
         let Some(reader) = &mut self.reader else { return };
         let is_over = stat.is_none();
+        // Next to when the kernel was asked for its CPU time: reading a table, and symbols at the first look, takes long.
+        let spent = Spent::of(reader);
         let mut reading = reader.read(monotonic_ns(), is_over);
         reading.rss_bytes = stat.filter(|stat| !stat.is_ending).map(|stat| stat.rss_bytes);
         let stacks = reading.totals.iter().map(|totals| totals.stack);
@@ -231,18 +233,17 @@ impl Watched {
                 self.model.absorb_cpu(stat.cpu_ns + self.wait_ns);
                 self.recorder.cpu(stat.cpu_ns + self.wait_ns);
             }
-            self.costs.take(stat.cpu_ns, reader, &reading);
+            self.costs.take(stat.cpu_ns, &spent, &reading);
             if let Some(governor) = &mut self.governor {
                 let besides_ns = self.costs.passing_ns + self.looks_ns.unwrap_or(0);
-                let hooks = reader.hook_times();
-                let look = Look { at_ns: reading.at_ns, cpu_ns: stat.cpu_ns, hooks, besides_ns };
+                let look = Look { at_ns: reading.at_ns, cpu_ns: stat.cpu_ns, hooks: spent.hooks, besides_ns };
                 let next = governor.steer(look, interval);
                 if next != interval {
                     reader.set_sample_interval_bytes(next);
                 }
             }
-        } else if let Some(cpu_ns) = cpu_ns {
-            self.costs.take(cpu_ns, reader, &reading);
+        } else if let Some(cpu_ns) = cpu_ns.or_else(|| self.identity.and_then(Stat::cpu_ns_of_zombie)) {
+            self.costs.take(cpu_ns, &spent, &reading);
         }
         if is_over && !self.known {
             self.replay(&reading, sites);
