@@ -22,7 +22,7 @@ mod tasks;
 mod timers;
 
 pub use cgroup::{GroupBound, memory_bounds, task_bounds};
-pub use clock::{monotonic_ns, process_cpu_ns, thread_cpu_ns, thread_cpu_since};
+pub use clock::{children_cpu_ns, monotonic_ns, process_cpu_ns, thread_cpu_ns, thread_cpu_since};
 pub use descriptors::{
     Descriptor, DescriptorKind, DescriptorLister, descriptor_count, descriptor_numbers, descriptor_target,
     descriptors,

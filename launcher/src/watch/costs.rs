@@ -1,5 +1,7 @@
 //! Launcher, watch: what watching one process costs it. In: CPU times and numbers of calls, look by look. Out: sums for the report.
 
+use std::iter::Sum;
+
 use memguard_collect::{HookTimes, ProcessReader};
 use memguard_model::Reading;
 
@@ -15,18 +17,44 @@ const SPARSE_NS: f64 = 25.0;
 /// A change of size both counts and asks, where an allocation only counts and a free only asks. Measured the same way.
 const RESIZE_CALLS: f64 = 1.5;
 
+/// Time in hooks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InHooks {
+    /// In those that recorded something, in ns.
+    pub recording_ns: u64,
+    /// Of that in hooks of resources, in ns.
+    pub resources_ns: u64,
+    /// Besides, in hooks of the heap that only passed a call on, in ns: estimated.
+    pub passing_ns: u64,
+}
+
+impl InHooks {
+    fn add(&mut self, other: &Self) {
+        self.recording_ns += other.recording_ns;
+        self.resources_ns += other.resources_ns;
+        self.passing_ns += other.passing_ns;
+    }
+}
+
+impl<'a> Sum<&'a Self> for InHooks {
+    fn sum<I: Iterator<Item = &'a Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, one| {
+            sum.add(one);
+            sum
+        })
+    }
+}
+
 /// What watching the process costs, and how its heap grew.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Costs {
-    /// CPU time of the process, in ns.
+    /// CPU time of the process when the kernel was asked for the last time, in ns.
     pub cpu_ns: u64,
-    /// Of it in hooks, in ns.
-    pub hook_ns: u64,
-    /// Of that in hooks of resources, in ns.
-    pub resource_hook_ns: u64,
-    /// Besides, in hooks of the heap that only passed a call on, in ns: estimated.
-    pub passing_ns: u64,
-    /// How many calls that is for.
+    /// Of it in hooks.
+    pub hooks: InHooks,
+    /// The same at the last look; of a process that ended before the kernel was asked again, more.
+    pub hooks_last: InHooks,
+    /// How many calls were only passed on.
     passed_calls: f64,
     /// Resident bytes of its segment.
     pub memory_bytes: u64,
@@ -45,22 +73,31 @@ impl Costs {
     pub fn add(&mut self, other: &Self) {
         if other.cpu_ns != 0 {
             self.cpu_ns += other.cpu_ns;
-            self.hook_ns += other.hook_ns;
-            self.resource_hook_ns += other.resource_hook_ns;
-            self.passing_ns += other.passing_ns;
+            self.hooks.add(&other.hooks);
         }
+        self.hooks_last.add(&other.hooks_last);
         self.sample_bytes_peak = self.sample_bytes_peak.max(other.sample_bytes_peak);
     }
 
     /// Takes all in as of one moment, when the process had used so much CPU time. What its hooks take later is not held against that.
     pub fn take(&mut self, cpu_ns: u64, spent: &Spent, reading: &Reading) {
+        self.take_last(cpu_ns, spent, reading);
+        (self.cpu_ns, self.hooks) = (cpu_ns, self.hooks_last);
+    }
+
+    /// Takes in what hooks have taken in the whole life of a process of which nobody knows any more how much CPU time it had.
+    pub fn take_end(&mut self, spent: &Spent, reading: &Reading) {
+        self.take_last(self.cpu_ns, spent, reading);
+    }
+
+    fn take_last(&mut self, cpu_ns: u64, spent: &Spent, reading: &Reading) {
         // Where everything is recorded, no call is only passed on.
         if spent.is_sampled {
             let booked = reading.totals.iter().map(|t| t.born_count + t.died_count).sum();
             self.pass_on(cpu_ns, booked, spent.resizes, spent.passing_ns);
         }
-        self.cpu_ns = cpu_ns;
-        (self.hook_ns, self.resource_hook_ns) = (spent.hooks.total_ns(), spent.hooks.resources_ns);
+        self.hooks_last.recording_ns = spent.hooks.total_ns();
+        self.hooks_last.resources_ns = spent.hooks.resources_ns;
     }
 
     /// Estimates what the calls took that were only passed on since this was last asked: of so many births and deaths, with a resize
@@ -71,7 +108,7 @@ impl Costs {
         let apart_ns = cpu_ns.saturating_sub(self.cpu_ns) as f64 / more.max(1.0);
         let sparse = ((apart_ns - DENSE_NS) / (SPARSE_NS - DENSE_NS)).clamp(0.0, 1.0);
         let share = DENSE_SHARE + (SPARSE_SHARE - DENSE_SHARE) * sparse;
-        self.passing_ns += (more * share * call_ns) as u64;
+        self.hooks_last.passing_ns += (more * share * call_ns) as u64;
         self.passed_calls = calls;
     }
 }
@@ -108,7 +145,7 @@ mod tests {
         let passing_ns = |booked, resizes| {
             let mut costs = Costs::default();
             costs.pass_on(0, booked, resizes, 1000.0);
-            costs.passing_ns
+            costs.hooks_last.passing_ns
         };
         assert_eq!(passing_ns(2000.0, 0), 1_340_000);
         assert_eq!(passing_ns(2000.0, 1000), 1_005_000);
@@ -121,7 +158,7 @@ mod tests {
         let passing_ns = |cpu_ns| {
             let mut costs = Costs::default();
             costs.pass_on(cpu_ns, 1000.0, 0, 1000.0);
-            costs.passing_ns
+            costs.hooks_last.passing_ns
         };
         assert_eq!(passing_ns(5000), passing_ns(12_000));
         assert!(passing_ns(12_000) < passing_ns(18_000) && passing_ns(18_000) < passing_ns(25_000));
@@ -134,10 +171,10 @@ mod tests {
         let mut costs = Costs::default();
         costs.pass_on(5000, 1000.0, 0, 1000.0);
         costs.cpu_ns = 5000;
-        let busy_ns = costs.passing_ns;
+        let busy_ns = costs.hooks_last.passing_ns;
         costs.pass_on(1_000_000, 1000.0, 0, 1000.0);
-        assert_eq!(costs.passing_ns, busy_ns);
+        assert_eq!(costs.hooks_last.passing_ns, busy_ns);
         costs.pass_on(1_000_000, 1001.0, 0, 1000.0);
-        assert_eq!(costs.passing_ns, busy_ns + 1200);
+        assert_eq!(costs.hooks_last.passing_ns, busy_ns + 1200);
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use memguard_inspect::{Stat, process_cpu_ns};
+use memguard_inspect::{Stat, children_cpu_ns, process_cpu_ns};
 use memguard_report::{FindingInput, OverheadInput, ReportInput, SessionInput};
 
 use super::Watch;
-use super::costs::Costs;
+use super::costs::InHooks;
 use super::process::Watched;
 
 /// Suspicions below this are not worth storing.
@@ -48,11 +48,16 @@ impl Watch {
 
     fn overhead(&self) -> OverheadInput {
         let costs = || self.processes.iter().map(Watched::costs);
-        // Of a process that ended before the kernel was asked for its CPU time, there is nothing to compare with.
-        let compared = costs().filter(|costs| costs.cpu_ns != 0).chain([&self.forgotten_costs]);
-        let compared: Vec<&Costs> = compared.collect();
-        let sum = |of: fn(&Costs) -> u64| compared.iter().map(|costs| of(costs)).sum::<u64>();
-        let cpu_ns = sum(|costs| costs.cpu_ns);
+        let all = || costs().chain([&self.forgotten_costs]);
+        let known_ns: u64 = all().map(|costs| costs.cpu_ns).sum();
+        let (cpu_ns, hooks): (u64, InHooks) = match children_cpu_ns() {
+            // All that were started here have ended: the kernel has their CPU time together, of short-lived ones, too.
+            children_ns if children_ns > known_ns => {
+                (children_ns, all().map(|costs| &costs.hooks_last).sum())
+            }
+            // Of a process that ended before the kernel was asked for its CPU time, there is nothing to compare with.
+            _ => (known_ns, all().filter(|costs| costs.cpu_ns != 0).map(|costs| &costs.hooks).sum()),
+        };
         let percent = |ns: u64| (cpu_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / cpu_ns as f64);
         let peaks = costs().chain([&self.forgotten_costs]).map(|costs| costs.sample_bytes_peak);
         let sample_bytes_peak = peaks.max().unwrap_or(0);
@@ -63,14 +68,14 @@ impl Watch {
             living => living,
         };
         OverheadInput {
-            hook_cpu_percent: percent(sum(|costs| costs.hook_ns + costs.passing_ns)),
+            hook_cpu_percent: percent(hooks.recording_ns + hooks.passing_ns),
             collector_cpu_percent: percent(process_cpu_ns()),
             memory_bytes: Stat::of_self().map(|own| own.rss_bytes + segments_bytes),
             sample_bytes: self.sample_bytes_last(),
             sample_bytes_peak: sample_bytes_peak.max(self.sample_bytes).max(1),
             sample_bytes_base: self.sample_bytes.max(1),
-            resource_hook_cpu_percent: percent(sum(|costs| costs.resource_hook_ns)),
-            passing_cpu_percent: percent(sum(|costs| costs.passing_ns)),
+            resource_hook_cpu_percent: percent(hooks.resources_ns),
+            passing_cpu_percent: percent(hooks.passing_ns),
             budget_percent: self.overhead_budget.map(|share| 100.0 * share),
         }
     }

@@ -235,7 +235,7 @@ impl Watched {
             }
             self.costs.take(stat.cpu_ns, &spent, &reading);
             if let Some(governor) = &mut self.governor {
-                let besides_ns = self.costs.passing_ns + self.looks_ns.unwrap_or(0);
+                let besides_ns = self.costs.hooks.passing_ns + self.looks_ns.unwrap_or(0);
                 let look = Look { at_ns: reading.at_ns, cpu_ns: stat.cpu_ns, hooks: spent.hooks, besides_ns };
                 let next = governor.steer(look, interval);
                 if next != interval {
@@ -244,6 +244,8 @@ impl Watched {
             }
         } else if let Some(cpu_ns) = cpu_ns.or_else(|| self.identity.and_then(Stat::cpu_ns_of_zombie)) {
             self.costs.take(cpu_ns, &spent, &reading);
+        } else {
+            self.costs.take_end(&spent, &reading);
         }
         if is_over && !self.known {
             self.replay(&reading, sites);
