@@ -37,6 +37,11 @@ impl TracePace {
 const SETTLED_AFTER: u32 = 4;
 /// More than this is not read: a pass takes a second and more.
 const READ_BYTES_MAX: u64 = 4 << 30;
+/// Before it there is a rest, too, a quarter as long as one after it would be: what has grown since the last look takes longer now,
+/// and the first one may come too early for a young process.
+const REST_BEFORE: u32 = 4;
+/// What a look takes for each resident byte, in ns, until one has told.
+const BYTE_NS: f64 = 0.3;
 /// Pause after a look that was refused for a reason that may pass.
 const REFUSED_PAUSE: Duration = Duration::from_mins(10);
 
@@ -47,6 +52,9 @@ pub struct Tracer {
     suspects: BTreeSet<SiteId>,
     looks: u32,
     next: Option<Instant>,
+    /// When the last look was, or the process was first seen.
+    last: Instant,
+    byte_ns: f64,
     is_denied: bool,
     cost: Duration,
 }
@@ -59,6 +67,8 @@ impl Tracer {
             suspects: BTreeSet::new(),
             looks: 0,
             next: None,
+            last: Instant::now(),
+            byte_ns: BYTE_NS,
             is_denied: false,
             cost: Duration::ZERO,
         }
@@ -82,7 +92,8 @@ impl Tracer {
         model: &ProcessModel,
         is_ours: &dyn Fn(&str) -> bool,
     ) -> Vec<(SiteId, Trace)> {
-        if wanted.is_empty() {
+        let rest = self.expected(stat.rss_bytes) * (self.pace.rest_times / REST_BEFORE);
+        if wanted.is_empty() || self.last.elapsed() < rest {
             return Vec::new();
         }
         let started_ns = thread_cpu_ns();
@@ -99,12 +110,21 @@ impl Tracer {
         };
         let took = thread_cpu_since(started_ns);
         self.cost += took;
+        self.last = Instant::now();
+        if found.is_ok() {
+            self.byte_ns = took.as_nanos() as f64 / stat.rss_bytes.max(1) as f64;
+        }
         self.set_next(&wanted, took, found.as_ref().err());
         let found = found.map(|found| found.known).unwrap_or_default();
         let trace = |(object, is_referenced): (Wanted, bool)| {
             (object.site, Trace { born_ns: object.born_ns, address: object.address, is_referenced })
         };
         wanted.into_iter().zip(found).map(trace).collect()
+    }
+
+    /// How long a look at so many resident bytes takes.
+    fn expected(&self, rss_bytes: u64) -> Duration {
+        Duration::from_nanos((rss_bytes.min(READ_BYTES_MAX) as f64 * self.byte_ns) as u64)
     }
 
     fn set_next(&mut self, wanted: &[Wanted], took: Duration, refused: Option<&Unscanned>) {
@@ -142,4 +162,26 @@ fn kernel_roots(pid: i32, model: &ProcessModel) -> Vec<u64> {
         }
     }
     roots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: a look that would take long waits until it is a small part of the time. Method: a process that was just seen, with little
+    /// memory and with much.
+    #[test]
+    fn what_takes_long_comes_later() {
+        let tracer = Tracer::new(TracePace::GUARD);
+        let expected = |bytes| tracer.expected(bytes);
+        assert!(
+            expected(1 << 20) < Duration::from_millis(1) && expected(1 << 30) > Duration::from_millis(100)
+        );
+        assert_eq!(expected(READ_BYTES_MAX), expected(READ_BYTES_MAX * 2));
+        let mut looked = Tracer::new(TracePace::GUARD);
+        let stat = Stat { rss_bytes: 1 << 30, ..Stat::of_self().expect("this process") };
+        let wanted = Wanted { site: SiteId(1), address: 4096, size_bytes: 16, born_ns: 1, is_suspect: true };
+        let traces = looked.look(&stat, vec![wanted], &ProcessModel::new(), &|_| false);
+        assert!(traces.is_empty() && looked.looks == 0 && looked.is_due(), "it was not looked through yet");
+    }
 }
