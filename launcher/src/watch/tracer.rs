@@ -41,7 +41,7 @@ const READ_BYTES_MAX: u64 = 4 << 30;
 /// and the first one may come too early for a young process.
 const REST_BEFORE: u32 = 4;
 /// What a look takes for each resident byte, in ns, until one has told.
-const BYTE_NS: f64 = 0.3;
+const BYTE_NS: f64 = 0.9;
 /// Pause after a look that was refused for a reason that may pass.
 const REFUSED_PAUSE: Duration = Duration::from_mins(10);
 
