@@ -27,6 +27,8 @@ use memguard_unwind::{ModuleSet, Pool, WALKERS_MAX};
 
 /// No hook takes longer, in ns; a walk through code that was never walked before takes 20 us.
 const HOOK_NS_MAX: u64 = 200_000;
+/// Reading a clock without a system call takes no longer than this, in ns.
+const LOOK_NS_MAX: u64 = 64;
 /// So many births of a thread in one tick of the coarse clock have different times; all of them are within 66 us.
 const BIRTHS_TOLD_APART: u32 = 1 << 16;
 
@@ -75,7 +77,7 @@ impl Attached {
     /// Books time spent in a hook since `started_ns`. Of two looks at the clock one lies in between, the other comes on top. So
     /// does what no look can see, a jump that was not expected on the way in and one on the way out: about as much again.
     pub fn spent(&self, on: HeaderWord, started_ns: u64) {
-        self.segment.add(on, self.took_ns(started_ns) + 2 * self.clock_ns);
+        self.segment.add(on, self.took_ns(started_ns) + self.clock_ns + self.unseen_ns());
     }
 
     /// Does a part of a hook's work, timed now and then.
@@ -100,8 +102,13 @@ impl Attached {
     #[inline]
     pub fn spent_by_all(&self, on: HeaderWord, started_ns: Option<u64>) {
         let Some(started_ns) = started_ns else { return };
-        let others_ns = self.took_ns(started_ns).saturating_sub(self.clock_ns) + self.clock_ns * 3 / 8;
+        let others_ns = self.took_ns(started_ns).saturating_sub(self.clock_ns) + self.unseen_ns() * 3 / 8;
         self.segment.add(on, others_ns * u64::from(TIMED_ONE_IN) + 2 * self.clock_ns);
+    }
+
+    /// What no look at the clock can see of a hook is measured in such looks, where they are no system calls.
+    fn unseen_ns(&self) -> u64 {
+        self.clock_ns.min(LOOK_NS_MAX)
     }
 
     /// Time since `started_ns`. What took longer than any hook does was interrupted: the thread waited for a processor, which

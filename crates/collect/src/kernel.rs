@@ -17,7 +17,7 @@ pub struct Freshness {
     /// May be older if reading it takes more than one in so many of the processor's time: the kernel walks all its buckets for it,
     /// however few sockets there are.
     pub rest_share: u32,
-    /// But not older than this.
+    /// But not older than this, unless that would take more than one in [`AGED_SHARE`].
     pub age_max: Duration,
 }
 

@@ -14,11 +14,14 @@ const DENSE_NS: f64 = 12.0;
 const SPARSE_SHARE: f64 = 1.2;
 /// From so much on, in ns.
 const SPARSE_NS: f64 = 25.0;
+/// What the program has done in so much CPU time, in ns, is settled.
+const SETTLED_AFTER_NS: u64 = 1_000_000_000;
 /// A change of size both counts and asks, where an allocation only counts and a free only asks. Measured the same way.
 const RESIZE_CALLS: f64 = 1.5;
 
 /// Time in hooks.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_field_names, reason = "units are part of names")]
 pub struct InHooks {
     /// In those that recorded something, in ns.
     pub recording_ns: u64,
@@ -34,6 +37,17 @@ impl InHooks {
         self.resources_ns += other.resources_ns;
         self.passing_ns += other.passing_ns;
     }
+}
+
+/// Calls that were only passed on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Passed {
+    /// How many.
+    calls: f64,
+    /// What they took, in ns.
+    ns: f64,
+    /// CPU time that the process had used then, in ns.
+    cpu_ns: u64,
 }
 
 impl<'a> Sum<&'a Self> for InHooks {
@@ -52,10 +66,8 @@ pub struct Costs {
     pub cpu_ns: u64,
     /// Of it in hooks.
     pub hooks: InHooks,
-    /// The same at the last look; of a process that ended before the kernel was asked again, more.
-    pub hooks_last: InHooks,
-    /// How many calls were only passed on.
-    passed_calls: f64,
+    /// What is settled of the calls that were only passed on.
+    settled: Passed,
     /// Resident bytes of its segment.
     pub memory_bytes: u64,
     /// Mean bytes between samples.
@@ -75,41 +87,36 @@ impl Costs {
             self.cpu_ns += other.cpu_ns;
             self.hooks.add(&other.hooks);
         }
-        self.hooks_last.add(&other.hooks_last);
         self.sample_bytes_peak = self.sample_bytes_peak.max(other.sample_bytes_peak);
     }
 
     /// Takes all in as of one moment, when the process had used so much CPU time. What its hooks take later is not held against that.
     pub fn take(&mut self, cpu_ns: u64, spent: &Spent, reading: &Reading) {
-        self.take_last(cpu_ns, spent, reading);
-        (self.cpu_ns, self.hooks) = (cpu_ns, self.hooks_last);
-    }
-
-    /// Takes in what hooks have taken in the whole life of a process of which nobody knows any more how much CPU time it had.
-    pub fn take_end(&mut self, spent: &Spent, reading: &Reading) {
-        self.take_last(self.cpu_ns, spent, reading);
-    }
-
-    fn take_last(&mut self, cpu_ns: u64, spent: &Spent, reading: &Reading) {
         // Where everything is recorded, no call is only passed on.
         if spent.is_sampled {
             let booked = reading.totals.iter().map(|t| t.born_count + t.died_count).sum();
             self.pass_on(cpu_ns, booked, spent.resizes, spent.passing_ns);
         }
-        self.hooks_last.recording_ns = spent.hooks.total_ns();
-        self.hooks_last.resources_ns = spent.hooks.resources_ns;
+        self.cpu_ns = cpu_ns;
+        self.hooks.recording_ns = spent.hooks.total_ns();
+        self.hooks.resources_ns = spent.hooks.resources_ns;
     }
 
-    /// Estimates what the calls took that were only passed on since this was last asked: of so many births and deaths, with a resize
-    /// counted as one of each, at so many ns that a hook adds in a loop of nothing else.
+    /// Estimates what the calls took that were only passed on: of so many births and deaths, with a resize counted as one of each, at
+    /// so many ns that a hook adds in a loop of nothing else. They are priced by what the program did meanwhile, and that is
+    /// settled when it has done so much that neither the kernel's clock nor the rarity of samples matters.
     fn pass_on(&mut self, cpu_ns: u64, booked: f64, resizes: u64, call_ns: f64) {
-        let calls = (booked - (2.0 - RESIZE_CALLS) * resizes as f64).max(self.passed_calls);
-        let more = calls - self.passed_calls;
-        let apart_ns = cpu_ns.saturating_sub(self.cpu_ns) as f64 / more.max(1.0);
+        let calls = (booked - (2.0 - RESIZE_CALLS) * resizes as f64).max(self.settled.calls);
+        let more = calls - self.settled.calls;
+        let span_ns = cpu_ns.saturating_sub(self.settled.cpu_ns);
+        let apart_ns = span_ns as f64 / more.max(1.0);
         let sparse = ((apart_ns - DENSE_NS) / (SPARSE_NS - DENSE_NS)).clamp(0.0, 1.0);
         let share = DENSE_SHARE + (SPARSE_SHARE - DENSE_SHARE) * sparse;
-        self.hooks_last.passing_ns += (more * share * call_ns) as u64;
-        self.passed_calls = calls;
+        let ns = self.settled.ns + more * share * call_ns;
+        self.hooks.passing_ns = ns as u64;
+        if span_ns >= SETTLED_AFTER_NS {
+            self.settled = Passed { calls, ns, cpu_ns };
+        }
     }
 }
 
@@ -145,7 +152,7 @@ mod tests {
         let passing_ns = |booked, resizes| {
             let mut costs = Costs::default();
             costs.pass_on(0, booked, resizes, 1000.0);
-            costs.hooks_last.passing_ns
+            costs.hooks.passing_ns
         };
         assert_eq!(passing_ns(2000.0, 0), 1_340_000);
         assert_eq!(passing_ns(2000.0, 1000), 1_005_000);
@@ -158,23 +165,29 @@ mod tests {
         let passing_ns = |cpu_ns| {
             let mut costs = Costs::default();
             costs.pass_on(cpu_ns, 1000.0, 0, 1000.0);
-            costs.hooks_last.passing_ns
+            costs.hooks.passing_ns
         };
         assert_eq!(passing_ns(5000), passing_ns(12_000));
         assert!(passing_ns(12_000) < passing_ns(18_000) && passing_ns(18_000) < passing_ns(25_000));
         assert_eq!((passing_ns(25_000), passing_ns(1_000_000)), (1_200_000, 1_200_000));
     }
 
-    /// Goal: what calls were told to cost stays, whatever the program does later. Method: a busy beginning, then a calm hour.
+    /// Goal: what calls were told to cost stays, whatever the program does later, but not before it has done enough to tell. Method:
+    /// a busy beginning, then a calm hour; and a look before the kernel's clock has moved.
     #[test]
     fn the_past_is_not_priced_again() {
         let mut costs = Costs::default();
-        costs.pass_on(5000, 1000.0, 0, 1000.0);
-        costs.cpu_ns = 5000;
-        let busy_ns = costs.hooks_last.passing_ns;
-        costs.pass_on(1_000_000, 1000.0, 0, 1000.0);
-        assert_eq!(costs.hooks_last.passing_ns, busy_ns);
-        costs.pass_on(1_000_000, 1001.0, 0, 1000.0);
-        assert_eq!(costs.hooks_last.passing_ns, busy_ns + 1200);
+        costs.pass_on(1_000_000_000, 1e9, 0, 1.0);
+        let busy_ns = costs.hooks.passing_ns;
+        assert_eq!(busy_ns, 670_000_000);
+        costs.pass_on(3_000_000_000, 1e9, 0, 1.0);
+        assert_eq!(costs.hooks.passing_ns, busy_ns);
+        costs.pass_on(4_000_000_000, 1e9 + 1000.0, 0, 1.0);
+        assert_eq!(costs.hooks.passing_ns, busy_ns + 1200);
+        let mut calm = Costs::default();
+        for cpu_ns in [0, 0, 10_000_000] {
+            calm.pass_on(cpu_ns, 1000.0, 0, 1.0);
+        }
+        assert_eq!(calm.hooks.passing_ns, 1200);
     }
 }

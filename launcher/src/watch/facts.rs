@@ -48,17 +48,17 @@ impl Watch {
 
     fn overhead(&self) -> OverheadInput {
         let costs = || self.processes.iter().map(Watched::costs);
-        let all = || costs().chain([&self.forgotten_costs]);
-        let known_ns: u64 = all().map(|costs| costs.cpu_ns).sum();
-        let (cpu_ns, hooks): (u64, InHooks) = match children_cpu_ns() {
-            // All that were started here have ended: the kernel has their CPU time together, of short-lived ones, too.
-            children_ns if children_ns > known_ns => {
-                (children_ns, all().map(|costs| &costs.hooks_last).sum())
-            }
-            // Of a process that ended before the kernel was asked for its CPU time, there is nothing to compare with.
-            _ => (known_ns, all().filter(|costs| costs.cpu_ns != 0).map(|costs| &costs.hooks).sum()),
-        };
-        let percent = |ns: u64| (cpu_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / cpu_ns as f64);
+        // Of a process that ended before the kernel was asked for its CPU time, there is nothing to compare with.
+        let compared = || costs().chain([&self.forgotten_costs]).filter(|costs| costs.cpu_ns != 0);
+        let cpu_ns: u64 = compared().map(|costs| costs.cpu_ns).sum();
+        let hooks: InHooks = compared().map(|costs| &costs.hooks).sum();
+        // The collector works for those, too: the kernel has the CPU time of all that were started here and have ended.
+        let living = self.processes.iter().filter(|process| !process.is_over());
+        let living_ns: u64 = living.map(|process| process.costs().cpu_ns).sum();
+        let ended_ns = children_cpu_ns().saturating_sub(self.children_before_ns);
+        let all_ns = cpu_ns.max(ended_ns + living_ns);
+        let part = |ns: u64, of_ns: u64| (of_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / of_ns as f64);
+        let percent = |ns: u64| part(ns, cpu_ns);
         let peaks = costs().chain([&self.forgotten_costs]).map(|costs| costs.sample_bytes_peak);
         let sample_bytes_peak = peaks.max().unwrap_or(0);
         // The segments of those that have ended are given back. Of a session that is over, those of its last moment count.
@@ -69,7 +69,7 @@ impl Watch {
         };
         OverheadInput {
             hook_cpu_percent: percent(hooks.recording_ns + hooks.passing_ns),
-            collector_cpu_percent: percent(process_cpu_ns()),
+            collector_cpu_percent: part(process_cpu_ns(), all_ns),
             memory_bytes: Stat::of_self().map(|own| own.rss_bytes + segments_bytes),
             sample_bytes: self.sample_bytes_last(),
             sample_bytes_peak: sample_bytes_peak.max(self.sample_bytes).max(1),

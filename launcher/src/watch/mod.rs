@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use memguard_collect::{DeepLook, Kernel, OpenError, Pace, Redaction, ResourceReader, SessionFiles};
 use memguard_detect::{DetectConfig, Verdicts};
-use memguard_inspect::{thread_cpu_ns, thread_cpu_since};
+use memguard_inspect::{children_cpu_ns, thread_cpu_ns, thread_cpu_since};
 use memguard_patterns::Library;
 use memguard_segment::control;
 use memguard_segment::{BUCKET_OBJECTS, Capacities};
@@ -110,6 +110,8 @@ pub struct Watch {
     forgotten: u64,
     forgotten_remarkable: u64,
     forgotten_costs: Costs,
+    /// CPU time of children that had ended before the session began, in ns: of what was executed here before us.
+    children_before_ns: u64,
     recording: Option<RecordingPlan>,
 }
 
@@ -161,6 +163,7 @@ impl Watch {
             forgotten: 0,
             forgotten_remarkable: 0,
             forgotten_costs: Costs::default(),
+            children_before_ns: children_cpu_ns(),
             recording: RecordingPlan::of(directory, settings),
         }
     }

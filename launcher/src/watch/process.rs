@@ -244,8 +244,6 @@ impl Watched {
             }
         } else if let Some(cpu_ns) = cpu_ns.or_else(|| self.identity.and_then(Stat::cpu_ns_of_zombie)) {
             self.costs.take(cpu_ns, &spent, &reading);
-        } else {
-            self.costs.take_end(&spent, &reading);
         }
         if is_over && !self.known {
             self.replay(&reading, sites);

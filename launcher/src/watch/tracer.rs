@@ -40,6 +40,8 @@ const READ_BYTES_MAX: u64 = 4 << 30;
 /// Before it there is a rest, too, a quarter as long as one after it would be: what has grown since the last look takes longer now,
 /// and the first one may come too early for a young process.
 const REST_BEFORE: u32 = 4;
+/// But never longer than this, or what grows fast would grow out of reach.
+const REST_BEFORE_MAX: Duration = Duration::from_mins(1);
 /// What a look takes for each resident byte, in ns, until one has told.
 const BYTE_NS: f64 = 0.9;
 /// Pause after a look that was refused for a reason that may pass.
@@ -93,6 +95,7 @@ impl Tracer {
         is_ours: &dyn Fn(&str) -> bool,
     ) -> Vec<(SiteId, Trace)> {
         let rest = self.expected(stat.rss_bytes) * (self.pace.rest_times / REST_BEFORE);
+        let rest = rest.min(REST_BEFORE_MAX);
         if wanted.is_empty() || self.last.elapsed() < rest {
             return Vec::new();
         }
