@@ -35,10 +35,8 @@ pub struct Pace {
     pub modules_ns: u64,
     /// A look at all mappings is followed by so many times its cost in rest.
     pub rest_share: u64,
-    /// Reading the kernel's table of sockets takes one in so many parts of a processor's time, if that does not make it too old.
-    pub sockets_share: u32,
-    /// Too old is this, in ns.
-    pub sockets_age_ns_max: u64,
+    /// How fresh the kernel's table of sockets is to be.
+    pub sockets: Freshness,
 }
 
 impl Pace {
@@ -48,15 +46,12 @@ impl Pace {
         slow_ns: 2_000_000_000,
         modules_ns: 15_000_000_000,
         rest_share: 100,
-        sockets_share: 1000,
-        sockets_age_ns_max: 30_000_000_000,
+        sockets: Freshness {
+            refresh: Duration::from_secs(1),
+            rest_share: 1000,
+            age_max: Duration::from_secs(30),
+        },
     };
-    /// The same, with sockets known well enough to tell what has not been used for so long.
-    #[must_use]
-    pub fn for_ages_of(self, age_max: Duration) -> Self {
-        let half_ns = u64::try_from(age_max.as_nanos() / 2).unwrap_or(u64::MAX);
-        Self { sockets_age_ns_max: self.sockets_age_ns_max.min(half_ns), ..self }
-    }
 
     /// For tests, where they take seconds.
     pub const AUDIT: Self = Self {
@@ -64,9 +59,19 @@ impl Pace {
         slow_ns: 200_000_000,
         modules_ns: 500_000_000,
         rest_share: 10,
-        sockets_share: 50,
-        sockets_age_ns_max: 10_000_000_000,
+        sockets: Freshness {
+            refresh: Duration::from_millis(40),
+            rest_share: 50,
+            age_max: Duration::from_secs(10),
+        },
     };
+
+    /// The same, with sockets known well enough to tell what has not been used for so long.
+    #[must_use]
+    pub fn for_ages_of(self, age_max: Duration) -> Self {
+        let sockets = Freshness { age_max: self.sockets.age_max.min(age_max / 2), ..self.sockets };
+        Self { sockets, ..self }
+    }
 }
 
 /// Reads the resources of one process, again and again.
@@ -242,12 +247,7 @@ impl ResourceReader {
         self.lister.refresh_some(pid, targets)?;
         let none = SocketTable::default();
         let sockets = if self.descriptors.has_sockets() {
-            let wanted = Freshness {
-                refresh: Duration::from_nanos(self.pace.list_ns / 5),
-                rest_share: self.pace.sockets_share,
-                age_max: Duration::from_nanos(self.pace.sockets_age_ns_max),
-            };
-            kernel.sockets(pid, &wanted)
+            kernel.sockets(pid, &self.pace.sockets)
         } else {
             Sockets { table: &none, age: Duration::ZERO }
         };

@@ -17,7 +17,7 @@ pub fn prepare(directory: &Path, settings: &Settings) -> io::Result<SessionFiles
     // Last: an interposer that finds a control page finds everything else.
     let page = SharedFile::create(&directory.join(control::FILE_NAME), control::WORDS * 8)?;
     Control::format(page.words(), settings).ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(SessionFiles { directory: directory.to_owned(), control: Some(page), seen: HashSet::new(), rest: 0 })
+    Ok(SessionFiles::over(directory, Some(page)))
 }
 
 /// The folder is listed at least at every so manieth call: a process that has said that it is going to make a segment may
@@ -38,6 +38,10 @@ impl SessionFiles {
     /// The files of a session that someone else made.
     pub fn open(directory: &Path) -> Self {
         let control = SharedFile::open(&directory.join(control::FILE_NAME)).ok();
+        Self::over(directory, control)
+    }
+
+    fn over(directory: &Path, control: Option<SharedFile>) -> Self {
         Self { directory: directory.to_owned(), control, seen: HashSet::new(), rest: 0 }
     }
 

@@ -52,11 +52,9 @@ impl Stat {
         Self::of(identity.pid).filter(|stat| stat.identity == identity && !stat.is_zombie)
     }
 
-    /// CPU time in its whole life, in ns, of a process that has ended and waits to be reaped; `None` once it is.
-    pub fn cpu_ns_of_zombie(identity: Identity) -> Option<u64> {
-        Self::of(identity.pid)
-            .filter(|stat| stat.identity == identity && stat.is_zombie)
-            .map(|stat| stat.cpu_ns)
+    /// Looks at a process that has ended and waits to be reaped, with its CPU time of a whole life; `None` before and afterwards.
+    pub fn of_zombie(pid: i32) -> Option<Self> {
+        Self::of(pid).filter(|stat| stat.is_zombie)
     }
 }
 

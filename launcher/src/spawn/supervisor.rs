@@ -158,10 +158,9 @@ impl Supervisor {
                 _ => break,
             }
         }
-        let end = WaitPidFlag::WNOHANG | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-        if !matches!(waitid(Id::Pid(self.pid()), end), Ok(WaitStatus::StillAlive)) {
+        if !matches!(waitid(Id::Pid(self.pid()), ended_unreaped()), Ok(WaitStatus::StillAlive)) {
             // Once it is reaped nobody can tell any more.
-            self.cpu_ns = Stat::of(self.pid().as_raw()).filter(|stat| stat.is_zombie).map(|stat| stat.cpu_ns);
+            self.cpu_ns = Stat::of_zombie(self.pid().as_raw()).map(|stat| stat.cpu_ns);
             self.exited = self.child.try_wait()?.map(ProgramExit::from);
         }
         if self.exited.is_none() && getpid().as_raw() == 1 {
@@ -183,10 +182,14 @@ impl Supervisor {
     }
 }
 
+/// Asks who has ended, and leaves them as they are.
+fn ended_unreaped() -> WaitPidFlag {
+    WaitPidFlag::WNOHANG | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT
+}
+
 /// As the first process of a container we inherit orphans, and nobody else would bury them.
 fn reap_adopted(program: Pid) {
-    let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-    while let Ok(status) = waitid(Id::All, flags) {
+    while let Ok(status) = waitid(Id::All, ended_unreaped()) {
         match status.pid() {
             Some(pid) if pid != program => drop(waitpid(pid, Some(WaitPidFlag::WNOHANG))),
             _ => break,

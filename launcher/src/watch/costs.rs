@@ -39,6 +39,15 @@ impl InHooks {
     }
 }
 
+impl<'a> Sum<&'a Self> for InHooks {
+    fn sum<I: Iterator<Item = &'a Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, one| {
+            sum.add(one);
+            sum
+        })
+    }
+}
+
 /// Calls that were only passed on.
 #[derive(Debug, Clone, Copy, Default)]
 struct Passed {
@@ -48,15 +57,6 @@ struct Passed {
     ns: f64,
     /// CPU time that the process had used then, in ns.
     cpu_ns: u64,
-}
-
-impl<'a> Sum<&'a Self> for InHooks {
-    fn sum<I: Iterator<Item = &'a Self>>(all: I) -> Self {
-        all.fold(Self::default(), |mut sum, one| {
-            sum.add(one);
-            sum
-        })
-    }
 }
 
 /// What watching the process costs, and how its heap grew.

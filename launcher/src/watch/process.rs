@@ -242,7 +242,7 @@ impl Watched {
                     reader.set_sample_interval_bytes(next);
                 }
             }
-        } else if let Some(cpu_ns) = cpu_ns.or_else(|| self.identity.and_then(Stat::cpu_ns_of_zombie)) {
+        } else if let Some(cpu_ns) = cpu_ns.or_else(|| zombie_cpu_ns(self.identity?)) {
             self.costs.take(cpu_ns, &spent, &reading);
         }
         if is_over && !self.known {
@@ -515,6 +515,11 @@ fn exit_of(exit: ProgramExit) -> Exit {
 /// The same of a wait status.
 fn exit_of_status(status: u32) -> Exit {
     exit_of(ProgramExit::from(ExitStatus::from_raw(status.cast_signed())))
+}
+
+/// CPU time of this very process in its whole life, in ns, if it has ended and waits to be reaped.
+fn zombie_cpu_ns(identity: Identity) -> Option<u64> {
+    Stat::of_zombie(identity.pid).filter(|stat| stat.identity == identity).map(|stat| stat.cpu_ns)
 }
 
 /// Whether the process still stood when what has just been read of it was read: what the kernel takes from one that ends, it
