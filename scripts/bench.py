@@ -86,7 +86,7 @@ def main() -> int:
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: about three minutes for the whole")
-    parser.add_argument("--only", action="append", metavar="NAME", help="only this workload (may be repeated)")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only these workloads, by comma (may be repeated)")
     parser.add_argument("--pairs", type=int, metavar="N", help="rounds per workload at most (default 25, quick 3)")
     parser.add_argument("--budget-minutes", type=float, metavar="N", help="time to plan with (default 35, quick 3): rounds are fewer where it is short, but never under three, so slow peers take longer")
     parser.add_argument("--variants", default="all", help="variants, by comma (default: all that are installed)")
@@ -118,10 +118,11 @@ def parse_options() -> argparse.Namespace:
 
 def chosen_workloads(options: argparse.Namespace) -> list:
     by_name = {w.name: w for w in WORKLOADS}
-    for name in options.only or []:
+    names = [name for given in options.only or [] for name in given.split(",")]
+    for name in names:
         if name not in by_name:
-            raise BenchError(f"no workload is called {name}; there are {', '.join(by_name)}")
-    return [by_name[name] for name in options.only] if options.only else list(WORKLOADS)
+            raise BenchError(f"no workload is called {name!r}; there are {', '.join(by_name)}")
+    return [by_name[name] for name in names] if names else list(WORKLOADS)
 
 
 def read(path: pathlib.Path) -> dict:

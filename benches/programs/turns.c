@@ -1,12 +1,15 @@
-/* turns: what hooks add to the calls of an allocator, within one process. turns WORKLOAD SECONDS FILE
+/* turns: what hooks add to calls, within one process. turns WORKLOAD SECONDS FILE
  *
  * Every millisecond or so it changes between the functions that the program is bound to (a preload's, if there is one) and the C
  * library's own. Whatever else this machine does, it does to both. WORKLOAD is lifo, random_replacement or realloc_growth, as
- * the programs of these names. FILE gets one line: number of pairs, ns a call on either way, median of the ratios and its
- * 95 % interval, and the per cent of all CPU time that the hooks took.
+ * the programs of these names, or a kind of object that the program pairs knows. FILE gets one line: number of pairs of turns, ns a call
+ * (or a pair of calls) on either way, median of the ratios and its 95 % interval, and the per cent of all CPU time that the hooks
+ * took; of objects by that median, as now and then the kernel does in one turn what it owes to both.
  */
 #define _GNU_SOURCE
 #include "allocations.h"
+#include "objects.h"
+#include <dlfcn.h>
 #include <math.h>
 #include <time.h>
 
@@ -15,30 +18,68 @@ extern void *__libc_realloc(void *block, size_t size);
 extern void __libc_free(void *block);
 
 #define PAIRS_MAX 200000
+/* A turn over objects takes about so long. */
+#define TURN_NS 2e6
+
+/* By either of the two ways: the C library's own functions, and those the program is bound to. */
+struct way {
+    struct allocator allocator;
+    struct makers makers;
+};
 
 static uint64_t state = BENCH_SEED;
+static const struct kind *kind;
+static long objects = 1;
 
 /* Each gives the number of calls. What it makes it frees: no block passes from one way to the other. */
 
-static long turn_lifo(const struct allocator *with) {
+static long turn_lifo(const struct way *with) {
     const long pairs = 100000;
-    lifo(with, pairs);
+    lifo(&with->allocator, pairs);
     return 2 * pairs;
 }
 
-static long turn_random_replacement(const struct allocator *with) {
+static long turn_random_replacement(const struct way *with) {
     const long steps = 50000;
-    random_replacement(with, steps, &state);
+    random_replacement(&with->allocator, steps, &state);
     return 2 * (LIVE + steps);
 }
 
-static long turn_realloc_growth(const struct allocator *with) {
-    return realloc_growth(with, 2000);
+static long turn_realloc_growth(const struct way *with) {
+    return realloc_growth(&with->allocator, 2000);
 }
 
+static long turn_objects(const struct way *with) {
+    for (long i = 0; i < objects; i++) {
+        kind->pair(&with->makers);
+    }
+    return objects;
+}
+
+/* The C library's own function, whatever a preload puts before it. */
+static void *own(const char *name) {
+    static void *library;
+    if (!library) {
+        library = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    }
+    void *function = library ? dlsym(library, name) : NULL;
+    need(function != NULL, name);
+    return function;
+}
+
+static struct makers own_makers(void) {
+    struct makers with;
+#define OWN(name) *(void **)&with.name = own(#name)
+    OWN(open), OWN(close), OWN(pipe), OWN(socket), OWN(accept), OWN(timerfd_create);
+    OWN(pthread_create), OWN(pthread_join), OWN(mmap), OWN(munmap);
+#undef OWN
+    return with;
+}
+
+/* Of all threads: one of the kinds makes some. */
 static double cpu_ns(void) {
     struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
@@ -54,21 +95,32 @@ static double at(const double *sorted, long count, double index) {
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
-        long (*run)(const struct allocator *);
+        long (*run)(const struct way *);
     } workloads[] = {
         {"lifo", turn_lifo}, {"random_replacement", turn_random_replacement}, {"realloc_growth", turn_realloc_growth}};
     static double ratios[PAIRS_MAX];
-    const struct allocator ways[2] = {{__libc_malloc, __libc_realloc, __libc_free}, bound};
-    long (*run)(const struct allocator *) = NULL;
+    const struct way ways[2] = {{{__libc_malloc, __libc_realloc, __libc_free}, own_makers()}, {bound, BOUND_MAKERS}};
+    long (*run)(const struct way *) = NULL;
     for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) {
         if (argc == 4 && strcmp(argv[1], workloads[i].name) == 0) {
             run = workloads[i].run;
         }
     }
+    if (!run && argc == 4 && (kind = kind_of(argv[1]))) {
+        run = turn_objects;
+    }
     double seconds = run ? atof(argv[2]) : 0;
     if (!(seconds > 0)) {
-        fprintf(stderr, "usage: turns lifo|random_replacement|realloc_growth SECONDS FILE\n");
+        fprintf(stderr, "usage: turns lifo|random_replacement|realloc_growth|open|socket|pipe|accept|timerfd|thread|map SECONDS FILE\n");
         return 2;
+    }
+    if (kind && kind->before) {
+        kind->before();
+    }
+    for (double took_ns = 0; kind && took_ns < TURN_NS / 2; objects *= 2) {
+        double start_ns = cpu_ns();
+        run(&ways[0]);
+        took_ns = cpu_ns() - start_ns;
     }
     double sums_ns[2] = {0, 0};
     long pairs = 0, calls = 0;
@@ -88,14 +140,15 @@ int main(int argc, char **argv) {
     }
     qsort(ratios, (size_t)pairs, sizeof *ratios, by_value);
     /* The median's interval by order statistics: 0.98 is half of 1.96. */
-    double half = 0.98 * sqrt((double)pairs), middle = (double)pairs / 2;
+    double half = 0.98 * sqrt((double)pairs), middle = (double)pairs / 2, ratio = at(ratios, pairs, middle);
+    double share = kind ? (ratio - 1) / (ratio + 1) : (sums_ns[1] - sums_ns[0]) / (sums_ns[0] + sums_ns[1]);
     FILE *file = fopen(argv[3], "w");
     if (!file) {
         perror(argv[3]);
         return 1;
     }
     fprintf(file, "%ld %.4f %.4f %.5f %.5f %.5f %.4f\n", pairs, sums_ns[0] / (double)(pairs * calls),
-            sums_ns[1] / (double)(pairs * calls), at(ratios, pairs, middle), at(ratios, pairs, middle - half),
-            at(ratios, pairs, middle + half), 100 * (sums_ns[1] - sums_ns[0]) / (sums_ns[0] + sums_ns[1]));
+            sums_ns[1] / (double)(pairs * calls), ratio, at(ratios, pairs, middle - half),
+            at(ratios, pairs, middle + half), 100 * share);
     return fclose(file) == 0 ? 0 : 1;
 }

@@ -25,40 +25,43 @@ const UNSWEPT_MAX: u32 = 1024;
 /// How many of them there have been since the last sweep; the first finds it due.
 static UNSWEPT: AtomicU32 = AtomicU32::new(UNSWEPT_MAX);
 
-/// The process as it is watched, for a death.
-fn watched() -> Option<&'static Attached> {
-    match lifecycle::standing() {
-        // After the standing: the thread's storage may not be set up before the constructor has run.
-        Standing::Attached(attached) if !in_vfork_child() => Some(attached),
-        _ => None,
-    }
-}
-
-/// The same for a birth, which may be what makes the process worth watching.
-fn watched_from_now() -> Option<&'static Attached> {
-    lifecycle::attached_when_grown().filter(|_| !in_vfork_child())
-}
-
 fn in_vfork_child() -> bool {
     // SAFETY: the calling thread's own block.
     unsafe { (*thread::current()).vforks != 0 }
+}
+
+/// Works on the books, if there are any. Timed now and then, as all work on them is.
+#[inline]
+fn on_books<T>(work: impl FnOnce(&'static Attached) -> T) -> Option<T> {
+    let _errno = KeepErrno::new();
+    let (Standing::Attached(attached), started_ns) = lifecycle::standing_for_work() else { return None };
+    if in_vfork_child() {
+        return None;
+    }
+    let answer = work(attached);
+    attached.spent_by_all(HeaderWord::ResourceHookNs, started_ns);
+    Some(answer)
 }
 
 /// Books with the stack that leads here.
 #[inline(never)]
 fn with_stack(class: Class, here: Here, book: impl FnOnce(&'static Attached, u32)) {
     let _errno = KeepErrno::new();
-    let Some(attached) = watched_from_now() else { return };
-    attached.timed_now_and_then(HeaderWord::ResourceHookNs, || {
-        // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
-        let thread = unsafe { &mut *thread::current() };
-        let stack = match stack::number(attached, thread, here, class) {
-            STACK_UNKNOWN => stack::unknown(attached, class),
-            stack => stack,
-        };
-        book(attached, stack);
-        attached.segment.totals().count_birth(stack);
-    });
+    let (standing, started_ns) = lifecycle::standing_for_work();
+    // This may be what makes the process worth watching.
+    let Some(attached) = lifecycle::attached_when_grown(standing) else { return };
+    if in_vfork_child() {
+        return;
+    }
+    // SAFETY: the calling thread's own block; a handler that interrupts us leaves its fields in order.
+    let thread = unsafe { &mut *thread::current() };
+    let stack = match stack::number(attached, thread, here, class) {
+        STACK_UNKNOWN => stack::unknown(attached, class),
+        stack => stack,
+    };
+    book(attached, stack);
+    attached.segment.totals().count_birth(stack);
+    attached.spent_by_all(HeaderWord::ResourceHookNs, started_ns);
 }
 
 /// A descriptor was opened.
@@ -91,9 +94,7 @@ fn count_death(attached: &Attached, stack: u32, born_ns: u64, now_ns: u64) {
 /// A descriptor is about to be closed.
 pub fn closing(number: c_int) {
     let Ok(number) = u32::try_from(number) else { return };
-    let _errno = KeepErrno::new();
-    let Some(attached) = watched() else { return };
-    attached.timed_now_and_then(HeaderWord::ResourceHookNs, || {
+    on_books(|attached| {
         let Some(closed) = attached.segment.descriptors().close(number) else { return };
         count_death(attached, closed.stack, closed.born_ns, attached.about_now_ns());
     });
@@ -101,55 +102,49 @@ pub fn closing(number: c_int) {
 
 /// All descriptors from `first` to `last` are about to be closed.
 pub fn closing_range(first: u32, last: u32) {
-    let _errno = KeepErrno::new();
-    let Some(attached) = watched() else { return };
-    let descriptors = attached.segment.descriptors();
-    let now_ns = attached.about_now_ns();
-    for number in first..descriptors.extent().min(last.saturating_add(1)) {
-        if let Some(closed) = descriptors.close(number) {
-            count_death(attached, closed.stack, closed.born_ns, now_ns);
+    on_books(|attached| {
+        let descriptors = attached.segment.descriptors();
+        let now_ns = attached.about_now_ns();
+        for number in first..descriptors.extent().min(last.saturating_add(1)) {
+            if let Some(closed) = descriptors.close(number) {
+                count_death(attached, closed.stack, closed.born_ns, now_ns);
+            }
         }
-    }
+    });
 }
 
 /// What was taken out of the table for a call that may fail.
-pub struct Suspended(Option<(&'static Attached, u32, Descriptor)>);
+pub struct Suspended(Option<(u32, Descriptor)>);
 
 /// Takes a descriptor out of the table for a call that closes it if it succeeds; [`Suspended::settle`] must follow.
 pub fn suspend(number: c_int) -> Suspended {
-    let _errno = KeepErrno::new();
-    let take = || {
-        let number = u32::try_from(number).ok()?;
-        let attached = watched()?;
-        Some((attached, number, attached.segment.descriptors().close(number)?))
-    };
-    Suspended(take())
+    let Ok(number) = u32::try_from(number) else { return Suspended(None) };
+    Suspended(on_books(|attached| Some((number, attached.segment.descriptors().close(number)?))).flatten())
 }
 
 impl Suspended {
     /// The call succeeded, and the descriptor is closed; or it failed, and nothing happened.
     pub fn settle(self, is_closed: bool) {
-        let Some((attached, number, descriptor)) = self.0 else { return };
-        let _errno = KeepErrno::new();
-        if is_closed {
-            count_death(attached, descriptor.stack, descriptor.born_ns, attached.about_now_ns());
-        } else {
-            // It had an entry before.
-            let _ = attached.segment.descriptors().open(number, &descriptor);
-        }
+        let Some((number, descriptor)) = self.0 else { return };
+        on_books(|attached| {
+            if is_closed {
+                count_death(attached, descriptor.stack, descriptor.born_ns, attached.about_now_ns());
+            } else {
+                // It had an entry before.
+                let _ = attached.segment.descriptors().open(number, &descriptor);
+            }
+        });
     }
 }
 
 /// A `FILE` or `DIR` has taken over a descriptor that was open already; one that nobody saw coming begins here.
 pub fn adopted(number: c_int, class: Class, owner: usize, here: Here) {
     let Ok(at) = u32::try_from(number) else { return };
-    let known = {
-        let _errno = KeepErrno::new();
-        let Some(attached) = watched_from_now() else { return };
+    let is_known = on_books(|attached| {
         attached.segment.descriptors().adopt(at, class, owner as u64);
         attached.segment.descriptors().get(at).is_some()
-    };
-    if !known {
+    });
+    if is_known != Some(true) {
         opened_by_owner(number, class, owner, here);
     }
 }
@@ -157,16 +152,19 @@ pub fn adopted(number: c_int, class: Class, owner: usize, here: Here) {
 /// A descriptor that may be a timer was read.
 pub fn timer_was_read(number: c_int) {
     let Ok(number) = u32::try_from(number) else { return };
-    let _errno = KeepErrno::new();
-    let Some(attached) = watched() else { return };
-    attached.segment.descriptors().used(number, Class::Timerfd, attached.about_now_ns());
+    on_books(|attached| attached.segment.descriptors().used(number, Class::Timerfd, attached.about_now_ns()));
 }
 
 /// An object was made. `handle` tells it from others of its class.
-pub fn made(class: Class, handle: u64, detail: u64, extra: u32, here: Here) {
+pub fn made(class: Class, handle: u64, detail: u64, here: Here) {
+    made_with(class, handle, detail, || 0, here);
+}
+
+/// The same of one about which more has to be found out.
+pub fn made_with(class: Class, handle: u64, detail: u64, extra: impl FnOnce() -> u32, here: Here) {
     with_stack(class, here, |attached, stack| {
         let born_ns = attached.about_now_ns();
-        let object = Object { class: Some(class), handle, detail, born_ns, stack, extra };
+        let object = Object { class: Some(class), handle, detail, born_ns, stack, extra: extra() };
         let objects = attached.segment.objects();
         if let Some(before) = objects.remove(object.key()) {
             // A detached thread and a registration end unseen by rule; anything else is a missed end.
@@ -194,9 +192,7 @@ pub fn registered(class: Class, here: Here) {
 
 /// An object has ended, or is about to.
 pub fn ended(class: Class, handle: u64) {
-    let _errno = KeepErrno::new();
-    let Some(attached) = watched() else { return };
-    attached.timed_now_and_then(HeaderWord::ResourceHookNs, || {
+    on_books(|attached| {
         let Some(object) = attached.segment.objects().remove(Object::key_of(class, handle)) else { return };
         count_death(attached, object.stack, object.born_ns, attached.about_now_ns());
     });
@@ -205,50 +201,49 @@ pub fn ended(class: Class, handle: u64) {
 /// A wait of the program has told how this child ended.
 pub fn reaped(pid: u32, status: u32) {
     let _errno = KeepErrno::new();
-    if let Some(attached) = watched() {
-        attached.segment.fates().add(pid, status);
-    }
+    on_books(|attached| attached.segment.fates().add(pid, status));
     ended(Class::Child, u64::from(pid));
 }
 
 /// What is known of an object now.
 pub fn known(class: Class, handle: u64) -> Option<Object> {
-    let _errno = KeepErrno::new();
-    watched()?.segment.objects().find(Object::key_of(class, handle))
+    on_books(|attached| attached.segment.objects().find(Object::key_of(class, handle))).flatten()
 }
 
 /// This very object has ended; not one that has got its handle since.
 pub fn ended_as(object: Option<Object>) {
     let Some(object) = object else { return };
-    let _errno = KeepErrno::new();
-    let Some(attached) = watched() else { return };
-    let objects = attached.segment.objects();
-    let Some(found) = objects.remove(object.key()) else { return };
-    if found.born_ns == object.born_ns {
-        count_death(attached, found.stack, found.born_ns, attached.about_now_ns());
-    } else {
-        // It had a place before.
-        let _ = insert(objects, &found);
-    }
+    on_books(|attached| {
+        let objects = attached.segment.objects();
+        let Some(found) = objects.remove(object.key()) else { return };
+        if found.born_ns == object.born_ns {
+            count_death(attached, found.stack, found.born_ns, attached.about_now_ns());
+        } else {
+            // It had a place before.
+            let _ = insert(objects, &found);
+        }
+    });
 }
 
 /// Changes what is known of an object, if it is known.
 pub fn changed(class: Class, handle: u64, change: impl FnOnce(&mut Object)) {
-    let _errno = KeepErrno::new();
-    let Some(attached) = watched() else { return };
-    let objects = attached.segment.objects();
-    let Some(mut object) = objects.remove(Object::key_of(class, handle)) else { return };
-    change(&mut object);
-    if insert(objects, &object).is_err() {
-        attached.segment.losses().count(Loss::ObjectTableFull);
-    }
+    on_books(|attached| {
+        let objects = attached.segment.objects();
+        let Some(mut object) = objects.remove(Object::key_of(class, handle)) else { return };
+        change(&mut object);
+        if insert(objects, &object).is_err() {
+            attached.segment.losses().count(Loss::ObjectTableFull);
+        }
+    });
 }
 
 /// The memory from `start` on is about to be unmapped or mapped over. A mapping that lies within is gone; one that loses
 /// its beginning or its end shrinks.
 pub fn unmapping(start: u64, bytes: u64) {
-    let _errno = KeepErrno::new();
-    let Some(attached) = watched() else { return };
+    on_books(|attached| unmap(attached, start, bytes));
+}
+
+fn unmap(attached: &Attached, start: u64, bytes: u64) {
     let objects = attached.segment.objects();
     let end = start.saturating_add(bytes.next_multiple_of(4096));
     let whole = objects.find(Object::key_of(Class::Mapping, start)).filter(|found| found.detail == bytes);

@@ -29,6 +29,13 @@ use memguard_unwind::{ModuleSet, Pool, WALKERS_MAX};
 const HOOK_NS_MAX: u64 = 200_000;
 /// Reading a clock without a system call takes no longer than this, in ns.
 const LOOK_NS_MAX: u64 = 64;
+/// What no look at a clock can see of a hook, its way in and out, in per cent of what such a look takes: where a sample is taken, and
+/// nothing of what it needs has been used for long. These were fitted to `benches/programs/turns.c`.
+const UNSEEN_OF_SAMPLES: u64 = 100;
+/// The same beside a system call, at which the processor forgets which way jumps went.
+const UNSEEN_OF_RESOURCES: u64 = 80;
+/// The same of what allocators' callers do again and again.
+const UNSEEN_OF_BLOCKS: u64 = 40;
 /// So many births of a thread in one tick of the coarse clock have different times; all of them are within 66 us.
 const BIRTHS_TOLD_APART: u32 = 1 << 16;
 
@@ -74,41 +81,39 @@ impl Attached {
         });
     }
 
-    /// Books time spent in a hook since `started_ns`. Of two looks at the clock one lies in between, the other comes on top. So
-    /// does what no look can see, a jump that was not expected on the way in and one on the way out: about as much again.
+    /// Books time spent in a hook since `started_ns`, with both looks at the clock.
     pub fn spent(&self, on: HeaderWord, started_ns: u64) {
-        self.segment.add(on, self.took_ns(started_ns) + self.clock_ns + self.unseen_ns());
+        self.segment.add(on, self.work_ns(started_ns, UNSEEN_OF_SAMPLES) + 2 * self.clock_ns);
     }
 
-    /// Does a part of a hook's work, timed now and then.
+    /// Does a part of what a hook of the heap does, timed now and then.
     #[inline]
-    pub fn timed_now_and_then<T>(&self, on: HeaderWord, work: impl FnOnce() -> T) -> T {
+    pub fn timed_now_and_then<T>(&self, work: impl FnOnce() -> T) -> T {
         // SAFETY: the calling thread's own block; no reference to it is held.
-        let started_ns = self.start_now_and_then(unsafe { &mut *thread::current() });
+        let started_ns = start_now_and_then(unsafe { &mut *thread::current() });
         let answer = work();
-        self.spent_by_all(on, started_ns);
+        self.spent_by_all(HeaderWord::HookNs, started_ns);
         answer
     }
 
-    /// Begins a part of a hook's work. One in [`TIMED_ONE_IN`] of a thread's is timed, and stands for the others, which read no
-    /// clock.
-    #[inline]
-    pub fn start_now_and_then(&self, thread: &mut Thread) -> Option<u64> {
-        thread.books().then(|| self.now_ns())
-    }
-
-    /// Books time spent since `started_ns`, if it was timed, for all of [`TIMED_ONE_IN`] hooks. To each comes what no look at the
-    /// clock can see, the way in and out: a good third of what a look takes.
+    /// Books time spent since `started_ns` of the monotonic clock, if it was timed, for all of [`TIMED_ONE_IN`] hooks. Only this one
+    /// looked at a clock.
     #[inline]
     pub fn spent_by_all(&self, on: HeaderWord, started_ns: Option<u64>) {
         let Some(started_ns) = started_ns else { return };
-        let others_ns = self.took_ns(started_ns).saturating_sub(self.clock_ns) + self.unseen_ns() * 3 / 8;
-        self.segment.add(on, others_ns * u64::from(TIMED_ONE_IN) + 2 * self.clock_ns);
+        // What began before this process was watched cannot be told.
+        let started_ns = self.since_start_ns(started_ns);
+        if started_ns == 0 {
+            return;
+        }
+        let unseen = if on == HeaderWord::ResourceHookNs { UNSEEN_OF_RESOURCES } else { UNSEEN_OF_BLOCKS };
+        self.segment.add(on, self.work_ns(started_ns, unseen) * u64::from(TIMED_ONE_IN) + 2 * self.clock_ns);
     }
 
-    /// What no look at the clock can see of a hook is measured in such looks, where they are no system calls.
-    fn unseen_ns(&self) -> u64 {
-        self.clock_ns.min(LOOK_NS_MAX)
+    /// What a hook takes that began at `started_ns`, without its two looks at the clock, of which one lies in between. What is unseen
+    /// comes on top, in per cent of a look, as long as that is no system call.
+    fn work_ns(&self, started_ns: u64, unseen: u64) -> u64 {
+        self.took_ns(started_ns).saturating_sub(self.clock_ns) + self.clock_ns.min(LOOK_NS_MAX) * unseen / 100
     }
 
     /// Time since `started_ns`. What took longer than any hook does was interrupted: the thread waited for a processor, which
@@ -248,31 +253,56 @@ pub fn first_stack_end() -> Option<u64> {
     is_first.then(|| FIRST_STACK_END.load(Ordering::Relaxed))
 }
 
+/// Begins a part of a hook's work. One in [`TIMED_ONE_IN`] of a thread's is timed, and stands for the others, which read no clock.
+/// A time of the monotonic clock.
+#[inline]
+pub fn start_now_and_then(thread: &mut Thread) -> Option<u64> {
+    thread.books().then(clock::monotonic_ns)
+}
+
 /// Where this process stands now; notices that it is a fork child.
 #[allow(clippy::inline_always)] // two loads; what is not usual is elsewhere
 #[inline(always)]
 pub fn standing() -> Standing {
     match STANDING.load(Ordering::Acquire) {
-        ATTACHED => {
-            let alive = ALIVE.load(Ordering::Relaxed);
-            // SAFETY: the page is mapped before ATTACHED is set, and stays.
-            if unsafe { alive.read_volatile() } == 0 {
-                return after_fork();
-            }
-            // SAFETY: complete since ATTACHED was set.
-            Standing::Attached(unsafe { (*ATTACHED_STATE.0.get()).assume_init_ref() })
-        }
+        ATTACHED => attached_or_forked(),
         ATTACHABLE => Standing::Attachable,
         ATTACHING | EARLY => Standing::Early,
         _ => Standing::Off,
     }
 }
 
+/// In state ATTACHED: whether this is still the same process.
+#[allow(clippy::inline_always)] // as above
+#[inline(always)]
+fn attached_or_forked() -> Standing {
+    let alive = ALIVE.load(Ordering::Relaxed);
+    // SAFETY: the page is mapped before ATTACHED is set, and stays.
+    if unsafe { alive.read_volatile() } == 0 {
+        return after_fork();
+    }
+    // SAFETY: complete since ATTACHED was set.
+    Standing::Attached(unsafe { (*ATTACHED_STATE.0.get()).assume_init_ref() })
+}
+
+/// The same as [`standing`] for work that is timed now and then, with the time at which it began: before anything else is
+/// touched, as waiting for what has lain unused is most of what it takes.
+#[inline]
+pub fn standing_for_work() -> (Standing, Option<u64>) {
+    if STANDING.load(Ordering::Acquire) != ATTACHED {
+        return (standing(), None);
+    }
+    // The thread's storage may not have been set up any sooner.
+    // SAFETY: the calling thread's own block; no reference to it is held.
+    let started_ns = start_now_and_then(unsafe { &mut *thread::current() });
+    (attached_or_forked(), started_ns)
+}
+
 /// The process as it is watched, or is from now on if it is old enough: for a sample that is due, or a resource that was
 /// just made. A short-lived process (a connection's backend, a command of a script) never pays for a segment, unless
 /// everything is to be recorded.
-pub fn attached_when_grown() -> Option<&'static Attached> {
-    match standing() {
+pub fn attached_when_grown(standing: Standing) -> Option<&'static Attached> {
+    match standing {
         Standing::Attached(attached) => Some(attached),
         Standing::Attachable => {
             let age_ns = clock::coarse_ns().saturating_sub(BEGAN_NS.load(Ordering::Relaxed));

@@ -67,7 +67,7 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
     }
     // Only now, with a sample due: a process that allocates little never pays for a segment. One that is too young goes on
     // with a new gap, which has no memory of what came before; one that waits for a session asks again soon.
-    let Some(attached) = attached.or_else(lifecycle::attached_when_grown) else {
+    let Some(attached) = attached.or_else(|| lifecycle::attached_when_grown(lifecycle::standing())) else {
         if lifecycle::has_to_ask() {
             thread.countdown = SOON_BYTES;
         } else {
@@ -205,7 +205,7 @@ fn record_as_all(
     size_bytes: u64,
     here: Here,
 ) {
-    let started_ns = attached.start_now_and_then(thread);
+    let started_ns = lifecycle::start_now_and_then(thread);
     if !address.is_null() {
         let address = address as u64;
         // Needed in some ten ns, when the stack is known.
@@ -308,7 +308,7 @@ pub fn reallocated(
             Standing::Attached(attached) if attached.books.may_hold(old as u64) => {
                 mend();
                 attached
-                    .timed_now_and_then(HeaderWord::HookNs, || attached.books.suspend(old as u64))
+                    .timed_now_and_then(|| attached.books.suspend(old as u64))
                     .map(|record| (attached, record))
             }
             _ => None,
@@ -319,7 +319,7 @@ pub fn reallocated(
     {
         let _errno = KeepErrno::new();
         if let Some((attached, record)) = suspended {
-            attached.timed_now_and_then(HeaderWord::HookNs, || {
+            attached.timed_now_and_then(|| {
                 // Null for a size of zero means freed (glibc); null otherwise means that nothing happened.
                 if new.is_null() && bytes != 0 {
                     attached.books.restore(&record, attached.death_ns());
@@ -366,7 +366,7 @@ pub fn freed(block: *mut c_void) -> bool {
         sys::prefetch((block as usize).wrapping_sub(size_of::<usize>()));
     }
     mend();
-    attached.timed_now_and_then(HeaderWord::HookNs, || {
+    attached.timed_now_and_then(|| {
         attached.books.death(block as u64, || attached.death_ns());
     });
     true

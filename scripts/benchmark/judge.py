@@ -138,20 +138,30 @@ def memory(row: dict, what: str = "target_peak_kb") -> dict[str, tuple[float, fl
 
 
 def agreement(row: dict) -> dict | None:
-    """What reports state about themselves, and what was measured over the same life, per cent."""
+    """What reports state about themselves, and what was measured over the same life, per cent of the plain program. Reports state
+    hooks and collector in per cent of the watched one. A statement that is farther off than the plain program is from
+    itself is missed; where it is within that, a run of two processes cannot tell."""
     group = group_of(row, "guard")
     said = [r["guard"]["stated"] for r in group["rounds"] if r["guard"].get("stated")] if group else []
     if not said:
         return None
-    stated = statistics.median(s["hook_percent"] + s["collector_percent"] for s in said)
-    measured = [100 * (x - 1) for x in ratio(group, "guard", "whole_cpu_s" if "whole_cpu_s" in group["rounds"][0]["guard"] else "cpu_s", None)]
-    apart = abs(stated - measured[0])
-    inside = measured[1] - APART_MAX <= stated <= measured[2] + APART_MAX
+    what = "whole_cpu_s" if "whole_cpu_s" in group["rounds"][0]["guard"] else "cpu_s"
     hooks, collector = (statistics.median(s[k] for s in said) for k in ("hook_percent", "collector_percent"))
+    stated = 100 * ((100 + collector) / (100 - hooks) - 1)
+    measured, noise = (points(ratio(group, name, what, None)) for name in ("guard", "again"))
+    apart = abs(stated - measured[0])
+    wider = APART_MAX + (max(abs(x) for x in noise) if noise else 0.0)
+    is_within = measured[1] - wider <= stated <= measured[2] + wider
     return {
         "hooks": hooks,
         "collector": collector,
         "stated": stated,
         "measured": measured,
-        "verdict": "met" if apart <= APART_MAX else "unclear" if inside else "missed",
+        "noise": noise,
+        "verdict": "met" if apart <= APART_MAX else "unclear" if is_within else "missed",
     }
+
+
+def points(ratios: tuple[float, ...] | None) -> list[float] | None:
+    """By how many per cent something is more."""
+    return ratios and [100 * (x - 1) for x in ratios]

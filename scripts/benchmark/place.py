@@ -82,7 +82,9 @@ def prepare(target: pathlib.Path, product: pathlib.Path | None, scratch: pathlib
 def build_programs(binaries: pathlib.Path) -> None:
     """Compiles what is older than its source."""
     binaries.mkdir(parents=True, exist_ok=True)
-    c = [need("gcc", "gcc"), "-O2", "-g", "-Wall", "-Wextra", "-pthread"]
+    # Where a loop of ten instructions happens to lie makes a tenth of a nanosecond a call, as much as half a hook.
+    aligned = ["-falign-functions=64", "-falign-loops=64"]
+    c = [need("gcc", "gcc"), "-O2", "-g", "-Wall", "-Wextra", "-pthread", *aligned]
     shared = ["-shared", "-fPIC", "-fvisibility=hidden"]
     headers = max(header.stat().st_mtime for header in PROGRAMS.glob("*.h"))
     for source in sorted(PROGRAMS.iterdir()):
@@ -94,7 +96,7 @@ def build_programs(binaries: pathlib.Path) -> None:
         elif source.suffix == ".c":
             outputs = {source.stem: c}
         elif source.suffix == ".cpp" and source.stem != "compiled":
-            outputs = {source.stem: [need("g++", "g++"), "-std=c++17", "-O2", "-g", "-Wall", "-Wextra"]}
+            outputs = {source.stem: [need("g++", "g++"), "-std=c++17", "-O2", "-g", "-Wall", "-Wextra", *aligned]}
         elif source.suffix == ".rs":
             rustc = shutil.which("rustc") or os.path.expanduser("~/.cargo/bin/rustc")
             outputs = {source.stem: [rustc, "--edition", "2021", "-O", "-g"]}

@@ -108,22 +108,23 @@ def overhead(data: dict) -> str:
         found = judge.agreement(row)
         if found:
             cells = [f"{found['hooks']:.2f}", f"{found['collector']:.2f}", f"{found['stated']:.2f}", spread(found["measured"], 2)]
+            cells.append(spread(found["noise"], 2) if found["noise"] else "")
             rows.append([workload.title, *cells, found["verdict"]])
-    return table(["workload", "report: hooks, %", "collector, %", "together, %", "measured, % (95 %)", "within 0.5"], rows)
+    return table(["workload", "report: hooks, %", "collector, %", "together, % of plain", "measured, % of plain (95 %)", "plain again, %", "within 0.5"], rows)
 
 
 def turns(data: dict) -> str:
     ways, said = [], []
     for row, workload in (r for r in rows_of(data) if r[0].get("turns")):
         runs = row["turns"]
-        more_ns = [r["hooked_ns"] - r["plain_ns"] for r in runs.get("guard", ())]
+        more_ns = [2 * r["plain_ns"] * r["share_percent"] / (100 - r["share_percent"]) for r in runs.get("guard", ())]
         cells = [spread(judge.of_turns(row, n)) for n in ("plain", "bare", "forward", "guard")]
         ways.append([workload.title, *cells, f"{statistics.median(more_ns):.1f}" if more_ns else ""])
         if found := judge.agreement_in_turns(row):
             middle, least, most = found["apart"]
             apart = f"{middle:+.2f} ({least:+.2f} to {most:+.2f})"
             said.append([workload.title, f"{found['stated']:.2f}", f"{found['measured']:.2f}", apart, found["verdict"]])
-    head = ["a call, × the C library's own", "no preload (noise)", "one jump", "forward only", "MemGuard", "MemGuard, ns more a call"]
+    head = ["a call or a pair, × the C library's own", "no preload (noise)", "one jump", "forward only", "MemGuard", "MemGuard, ns more"]
     text = table(head, ways)
     head = ["hooks, % of all CPU time", "report", "measured", "report - measured, points (all runs)", "within 0.5"]
     return text + "\n\n" + table(head, said)

@@ -25,17 +25,18 @@ class Workload:
     audit: bool = False  # audit mode has its targets here
     kernel: bool = False  # most of its CPU time is the kernel's, of which callgrind sees nothing
     fixed_size: bool = False  # the size is no number of repetitions
-    turns: bool = False  # benches/programs/turns.c knows it
+    turns: str = ""  # the word that benches/programs/turns.c knows it by
 
 
 def micro(name: str, title: str, size: int, short: int, *words: str, audit: bool = False, turns: bool = False) -> Workload:
     program = "cross_thread" if name.startswith("cross_thread") else name
     command = ("{bin}/" + program, "{n}", *words)
-    return Workload(name, title, command, size, short, 1.05, 1.03 if short else None, audit=audit, turns=turns)
+    return Workload(name, title, command, size, short, 1.05, 1.03 if short else None, audit=audit, turns=name if turns else "")
 
 
 def pair(name: str, what: str, size: int, short: int) -> Workload:
-    return Workload(name, f"{what} pair", ("{bin}/pairs", "{n}", name.split("_")[0]), size, short, 1.15, per_item="pair")
+    word = name.split("_")[0]
+    return Workload(name, f"{what} pair", ("{bin}/pairs", "{n}", word), size, short, 1.15, per_item="pair", turns=word)
 
 
 MALLOC = (("PYTHONMALLOC", "malloc"),)

@@ -63,7 +63,7 @@ hooks! {
         // SAFETY: the program's own arguments, passed on.
         let answer = unsafe { real::EPOLL_CTL.get()(instance, operation, number, event) };
         if answer == 0 && operation == libc::EPOLL_CTL_ADD {
-            ledger::made(Class::EpollRegistration, handle(instance, number), 0, 0, here);
+            ledger::made(Class::EpollRegistration, handle(instance, number), 0, here);
         } else if answer == 0 && operation == libc::EPOLL_CTL_DEL {
             ledger::ended(Class::EpollRegistration, handle(instance, number));
         }
@@ -75,7 +75,7 @@ hooks! {
         let watch = unsafe { real::INOTIFY_ADD_WATCH.get()(instance, path, mask) };
         // What is watched already keeps its number; it is not registered twice.
         if watch >= 0 && ledger::known(Class::InotifyWatch, handle(instance, watch)).is_none() {
-            ledger::made(Class::InotifyWatch, handle(instance, watch), 0, 0, here);
+            ledger::made(Class::InotifyWatch, handle(instance, watch), 0, here);
         }
         watch
     }

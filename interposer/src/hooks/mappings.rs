@@ -10,7 +10,7 @@ use memguard_segment::Class;
 
 fn mapped(address: *mut c_void, bytes: usize, here: Here) {
     if address != libc::MAP_FAILED {
-        ledger::made(Class::Mapping, address as u64, bytes as u64, 0, here);
+        ledger::made(Class::Mapping, address as u64, bytes as u64, here);
     }
 }
 

@@ -11,7 +11,7 @@ use memguard_segment::Class;
 /// Books a child, in the parent.
 fn made(pid: pid_t, here: Here) -> pid_t {
     if pid > 0 {
-        ledger::made(Class::Child, u64::from(pid.cast_unsigned()), 0, 0, here);
+        ledger::made(Class::Child, u64::from(pid.cast_unsigned()), 0, here);
     }
     pid
 }

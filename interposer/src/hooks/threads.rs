@@ -12,10 +12,13 @@ use memguard_segment::{Class, Object};
 use real::Function;
 
 fn made(handle: pthread_t, main: u64, is_detached: bool, here: Here) {
-    // One that is detached may be over by now, and its control block gone.
-    let id = if is_detached { None } else { task::id(handle) };
-    let mark = if is_detached { Object::DETACHED } else { 0 };
-    ledger::made(Class::Thread, handle, main, id.unwrap_or(Object::NO_TASK) | mark, here);
+    let extra = || {
+        // One that is detached may be over by now, and its control block gone.
+        let id = if is_detached { None } else { task::id(handle) };
+        let mark = if is_detached { Object::DETACHED } else { 0 };
+        id.unwrap_or(Object::NO_TASK) | mark
+    };
+    ledger::made_with(Class::Thread, handle, main, extra, here);
 }
 
 unsafe extern "C" {

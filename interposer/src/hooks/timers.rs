@@ -14,7 +14,7 @@ hooks! {
         if answer == 0 {
             // SAFETY: on success there is a timer's id.
             let timer = unsafe { timer.read_unaligned() };
-            ledger::made(Class::PosixTimer, timer as u64, 0, 0, here);
+            ledger::made(Class::PosixTimer, timer as u64, 0, here);
         }
         answer
     }

@@ -11,7 +11,7 @@ const DENSE_SHARE: f64 = 0.67;
 /// Up to so much CPU time of the program for each call, in ns.
 const DENSE_NS: f64 = 12.0;
 /// The same where a program does other things between: the processor has to find the hook and what it reads first.
-const SPARSE_SHARE: f64 = 1.2;
+const SPARSE_SHARE: f64 = 1.0;
 /// From so much on, in ns.
 const SPARSE_NS: f64 = 25.0;
 /// What the program has done in so much CPU time, in ns, is settled.
