@@ -141,6 +141,7 @@ impl Attached {
 }
 
 /// Where this process stands.
+#[derive(Clone, Copy)]
 pub enum Standing {
     /// The constructor has not run yet.
     Early,
