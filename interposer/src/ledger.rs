@@ -34,12 +34,12 @@ fn in_vfork_child() -> bool {
 #[inline]
 fn on_books<T>(work: impl FnOnce(&'static Attached) -> T) -> Option<T> {
     let _errno = KeepErrno::new();
-    let (Standing::Attached(attached), started_ns) = lifecycle::standing_for_work() else { return None };
+    let (Standing::Attached(attached), timed) = lifecycle::standing_for_work() else { return None };
     if in_vfork_child() {
         return None;
     }
     let answer = work(attached);
-    attached.spent_by_all(HeaderWord::ResourceHookNs, started_ns);
+    attached.spent_by_all(HeaderWord::ResourceHookNs, timed);
     Some(answer)
 }
 
@@ -47,7 +47,7 @@ fn on_books<T>(work: impl FnOnce(&'static Attached) -> T) -> Option<T> {
 #[inline(never)]
 fn with_stack(class: Class, here: Here, book: impl FnOnce(&'static Attached, u32)) {
     let _errno = KeepErrno::new();
-    let (standing, started_ns) = lifecycle::standing_for_work();
+    let (standing, timed) = lifecycle::standing_for_work();
     // This may be what makes the process worth watching.
     let Some(attached) = lifecycle::attached_when_grown(standing) else { return };
     if in_vfork_child() {
@@ -61,7 +61,7 @@ fn with_stack(class: Class, here: Here, book: impl FnOnce(&'static Attached, u32
     };
     book(attached, stack);
     attached.segment.totals().count_birth(stack);
-    attached.spent_by_all(HeaderWord::ResourceHookNs, started_ns);
+    attached.spent_by_all(HeaderWord::ResourceHookNs, timed);
 }
 
 /// A descriptor was opened.

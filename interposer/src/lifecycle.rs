@@ -32,10 +32,15 @@ const LOOK_NS_MAX: u64 = 64;
 /// What no look at a clock can see of a hook, its way in and out, in per cent of what such a look takes: where a sample is taken, and
 /// nothing of what it needs has been used for long. These were fitted to `benches/programs/turns.c`.
 const UNSEEN_OF_SAMPLES: u64 = 100;
-/// The same beside a system call, at which the processor forgets which way jumps went.
-const UNSEEN_OF_RESOURCES: u64 = 80;
 /// The same of what allocators' callers do again and again.
 const UNSEEN_OF_BLOCKS: u64 = 40;
+/// The same beside system calls that come one right after the other. At each the processor forgets which way jumps went.
+const UNSEEN_OF_RESOURCES: u64 = 60;
+/// And so much more for each microsecond from one booking to the next: the more others have done meanwhile, the more of what a hook
+/// needs has left the caches, and of what the program needs leaves them for the hook.
+const UNSEEN_FOR_EACH_US: u64 = 55;
+/// Up to so much: what comes every 2.5 us and more was found to miss no more than that.
+const UNSEEN_MAX: u64 = 200;
 /// So many births of a thread in one tick of the coarse clock have different times; all of them are within 66 us.
 const BIRTHS_TOLD_APART: u32 = 1 << 16;
 
@@ -90,23 +95,25 @@ impl Attached {
     #[inline]
     pub fn timed_now_and_then<T>(&self, work: impl FnOnce() -> T) -> T {
         // SAFETY: the calling thread's own block; no reference to it is held.
-        let started_ns = start_now_and_then(unsafe { &mut *thread::current() });
+        let timed = start_now_and_then(unsafe { &mut *thread::current() });
         let answer = work();
-        self.spent_by_all(HeaderWord::HookNs, started_ns);
+        self.spent_by_all(HeaderWord::HookNs, timed);
         answer
     }
 
-    /// Books time spent since `started_ns` of the monotonic clock, if it was timed, for all of [`TIMED_ONE_IN`] hooks. Only this one
-    /// looked at a clock.
+    /// Books the time since then, if there is one, for all of [`TIMED_ONE_IN`] hooks. Only this one looked at a clock.
     #[inline]
-    pub fn spent_by_all(&self, on: HeaderWord, started_ns: Option<u64>) {
-        let Some(started_ns) = started_ns else { return };
+    pub fn spent_by_all(&self, on: HeaderWord, timed: Option<Timed>) {
+        let Some(timed) = timed else { return };
         // What began before this process was watched cannot be told.
-        let started_ns = self.since_start_ns(started_ns);
+        let started_ns = self.since_start_ns(timed.started_ns);
         if started_ns == 0 {
             return;
         }
-        let unseen = if on == HeaderWord::ResourceHookNs { UNSEEN_OF_RESOURCES } else { UNSEEN_OF_BLOCKS };
+        let unseen = match on {
+            HeaderWord::ResourceHookNs => timed.unseen_of_resources(),
+            _ => UNSEEN_OF_BLOCKS,
+        };
         self.segment.add(on, self.work_ns(started_ns, unseen) * u64::from(TIMED_ONE_IN) + 2 * self.clock_ns);
     }
 
@@ -254,11 +261,31 @@ pub fn first_stack_end() -> Option<u64> {
     is_first.then(|| FIRST_STACK_END.load(Ordering::Relaxed))
 }
 
+/// The beginning of a part of a hook's work that is timed.
+#[derive(Clone, Copy)]
+pub struct Timed {
+    /// On the monotonic clock, in ns.
+    started_ns: u64,
+    /// From one booking of the thread to the next, in ns, since one was timed last; 0 if none was.
+    apart_ns: u64,
+}
+
+impl Timed {
+    /// What no look at a clock can see, in per cent of a look.
+    fn unseen_of_resources(self) -> u64 {
+        (UNSEEN_OF_RESOURCES + self.apart_ns.saturating_mul(UNSEEN_FOR_EACH_US) / 1000).min(UNSEEN_MAX)
+    }
+}
+
 /// Begins a part of a hook's work. One in [`TIMED_ONE_IN`] of a thread's is timed, and stands for the others, which read no clock.
-/// A time of the monotonic clock.
 #[inline]
-pub fn start_now_and_then(thread: &mut Thread) -> Option<u64> {
-    thread.books().then(clock::monotonic_ns)
+pub fn start_now_and_then(thread: &mut Thread) -> Option<Timed> {
+    thread.books().then(|| {
+        let started_ns = clock::monotonic_ns();
+        let before_ns = core::mem::replace(&mut thread.timed_at_ns, started_ns);
+        let since_ns = if before_ns == 0 { 0 } else { started_ns.saturating_sub(before_ns) };
+        Timed { started_ns, apart_ns: since_ns / u64::from(TIMED_ONE_IN) }
+    })
 }
 
 /// Where this process stands now; notices that it is a fork child.
@@ -286,17 +313,17 @@ fn attached_or_forked() -> Standing {
     Standing::Attached(unsafe { (*ATTACHED_STATE.0.get()).assume_init_ref() })
 }
 
-/// The same as [`standing`] for work that is timed now and then, with the time at which it began: before anything else is
+/// The same as [`standing`] for work that is timed now and then, with its beginning: before anything else is
 /// touched, as waiting for what has lain unused is most of what it takes.
 #[inline]
-pub fn standing_for_work() -> (Standing, Option<u64>) {
+pub fn standing_for_work() -> (Standing, Option<Timed>) {
     if STANDING.load(Ordering::Acquire) != ATTACHED {
         return (standing(), None);
     }
     // The thread's storage may not have been set up any sooner.
     // SAFETY: the calling thread's own block; no reference to it is held.
-    let started_ns = start_now_and_then(unsafe { &mut *thread::current() });
-    (attached_or_forked(), started_ns)
+    let timed = start_now_and_then(unsafe { &mut *thread::current() });
+    (attached_or_forked(), timed)
 }
 
 /// The process as it is watched, or is from now on if it is old enough: for a sample that is due, or a resource that was

@@ -205,7 +205,7 @@ fn record_as_all(
     size_bytes: u64,
     here: Here,
 ) {
-    let started_ns = lifecycle::start_now_and_then(thread);
+    let timed = lifecycle::start_now_and_then(thread);
     if !address.is_null() {
         let address = address as u64;
         // Needed in some ten ns, when the stack is known.
@@ -215,7 +215,7 @@ fn record_as_all(
         let stack = stack::number(attached, thread, here, Class::Heap);
         attached.books.birth(&Record { address, size_bytes, born_ns, stack, p: 1.0 });
     }
-    attached.spent_by_all(HeaderWord::HookNs, started_ns);
+    attached.spent_by_all(HeaderWord::HookNs, timed);
 }
 
 /// Before the real call, which may call another hook by its name (a `calloc` its `malloc`).

@@ -30,6 +30,8 @@ pub struct Thread {
     pub reentries: u32,
     /// Stack pointer to come back to after a panic; 0 if there is none.
     pub parachute: usize,
+    /// When one of its bookings was timed last, on the monotonic clock, in ns.
+    pub timed_at_ns: u64,
     /// Number of the thread, in order of arming.
     pub number: u32,
     /// Calls of `vfork` that this thread is in: the child shares this very block until it executes something, and its
@@ -135,6 +137,7 @@ mod place {
                 busy_sp: 0,
                 reentries: 0,
                 parachute: 0,
+                timed_at_ns: 0,
                 number: 0,
                 vforks: 0,
                 bookings: 0,

@@ -21,20 +21,22 @@ const RESIZE_CALLS: f64 = 1.5;
 
 /// Time in hooks.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_field_names, reason = "units are part of names")]
 pub struct InHooks {
-    /// In those that recorded something, in ns.
-    pub recording_ns: u64,
-    /// Of that in hooks of resources, in ns.
-    pub resources_ns: u64,
+    /// In those that recorded something.
+    pub recording: HookTimes,
     /// Besides, in hooks of the heap that only passed a call on, in ns: estimated.
     pub passing_ns: u64,
 }
 
 impl InHooks {
+    /// All of it, in ns.
+    pub fn total_ns(&self) -> u64 {
+        self.recording.total_ns().saturating_add(self.passing_ns)
+    }
+
     fn add(&mut self, other: &Self) {
-        self.recording_ns += other.recording_ns;
-        self.resources_ns += other.resources_ns;
+        self.recording.heap_ns += other.recording.heap_ns;
+        self.recording.resources_ns += other.recording.resources_ns;
         self.passing_ns += other.passing_ns;
     }
 }
@@ -98,8 +100,7 @@ impl Costs {
             self.pass_on(cpu_ns, booked, spent.resizes, spent.passing_ns);
         }
         self.cpu_ns = cpu_ns;
-        self.hooks.recording_ns = spent.hooks.total_ns();
-        self.hooks.resources_ns = spent.hooks.resources_ns;
+        self.hooks.recording = spent.hooks;
     }
 
     /// Estimates what the calls took that were only passed on: of so many births and deaths, with a resize counted as one of each, at

@@ -68,13 +68,13 @@ impl Watch {
             living => living,
         };
         OverheadInput {
-            hook_cpu_percent: percent(hooks.recording_ns + hooks.passing_ns),
+            hook_cpu_percent: percent(hooks.total_ns()),
             collector_cpu_percent: part(process_cpu_ns(), all_ns),
             memory_bytes: Stat::of_self().map(|own| own.rss_bytes + segments_bytes),
             sample_bytes: self.sample_bytes_last(),
             sample_bytes_peak: sample_bytes_peak.max(self.sample_bytes).max(1),
             sample_bytes_base: self.sample_bytes.max(1),
-            resource_hook_cpu_percent: percent(hooks.resources_ns),
+            resource_hook_cpu_percent: percent(hooks.recording.resources_ns),
             passing_cpu_percent: percent(hooks.passing_ns),
             budget_percent: self.overhead_budget.map(|share| 100.0 * share),
         }
