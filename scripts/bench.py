@@ -132,6 +132,8 @@ def read(path: pathlib.Path) -> dict:
         raise BenchError(f"{path} cannot be read ({error})") from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise BenchError(f"{path} holds no results of {SCHEMA}")
+    if lacking := sorted({"created_at", "machine", "missing", "start_and_end", "per_block_bytes", "results"} - data.keys()):
+        raise BenchError(f"{path} is not whole, it lacks {', '.join(lacking)}; measure anew, or take another file of benches/results")
     return data
 
 

@@ -15,9 +15,7 @@ use crate::task;
 use crate::thread;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering};
-use memguard_segment::{
-    Class, Descriptor, Entry, HeaderWord, Loss, Object, ObjectTable, STACK_UNKNOWN, TableFull,
-};
+use memguard_segment::{Class, Descriptor, Entry, Loss, Object, ObjectTable, STACK_UNKNOWN, TableFull};
 
 /// Objects that find no room before the full table is swept once more: a sweep looks at tens of thousands of places.
 const UNSWEPT_MAX: u32 = 1024;
@@ -39,7 +37,7 @@ fn on_books<T>(work: impl FnOnce(&'static Attached) -> T) -> Option<T> {
         return None;
     }
     let answer = work(attached);
-    attached.spent_by_all(HeaderWord::ResourceHookNs, timed);
+    attached.spent_on_resource(timed);
     Some(answer)
 }
 
@@ -61,7 +59,7 @@ fn with_stack(class: Class, here: Here, book: impl FnOnce(&'static Attached, u32
     };
     book(attached, stack);
     attached.segment.totals().count_birth(stack);
-    attached.spent_by_all(HeaderWord::ResourceHookNs, timed);
+    attached.spent_on_resource(timed);
 }
 
 /// A descriptor was opened.

@@ -50,6 +50,7 @@ mod strangers;
 mod sys;
 mod task;
 mod thread;
+mod timing;
 mod writers;
 
 #[cfg(not(any(feature = "portable", not(target_arch = "x86_64"))))]

@@ -16,7 +16,8 @@ use crate::book::Books;
 use crate::join::{self, Step};
 use crate::private_stack::{self, WalkStacks};
 use crate::sys;
-use crate::thread::{self, TIMED_ONE_IN, Thread};
+use crate::thread;
+use crate::timing::{self, Timed};
 use crate::{clock, filter, heap, loader, passing, proc_self, real, session, strangers, writers};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -25,22 +26,6 @@ use memguard_segment::control::Refusal;
 use memguard_segment::{FRAME_UNKNOWN_MODULE, HeaderWord, Layout, Loss, ModuleInfo, Segment, State, Writers};
 use memguard_unwind::{ModuleSet, Pool, WALKERS_MAX};
 
-/// No hook takes longer, in ns; a walk through code that was never walked before takes 20 us.
-const HOOK_NS_MAX: u64 = 200_000;
-/// Reading a clock without a system call takes no longer than this, in ns.
-const LOOK_NS_MAX: u64 = 64;
-/// What no look at a clock can see of a hook, its way in and out, in per cent of what such a look takes: where a sample is taken, and
-/// nothing of what it needs has been used for long. These were fitted to `benches/programs/turns.c`.
-const UNSEEN_OF_SAMPLES: u64 = 100;
-/// The same of what allocators' callers do again and again.
-const UNSEEN_OF_BLOCKS: u64 = 40;
-/// The same beside system calls that come one right after the other. At each the processor forgets which way jumps went.
-const UNSEEN_OF_RESOURCES: u64 = 60;
-/// And so much more for each microsecond from one booking to the next: the more others have done meanwhile, the more of what a hook
-/// needs has left the caches, and of what the program needs leaves them for the hook.
-const UNSEEN_FOR_EACH_US: u64 = 55;
-/// Up to so much: what comes every 2.5 us and more was found to miss no more than that.
-const UNSEEN_MAX: u64 = 200;
 /// So many births of a thread in one tick of the coarse clock have different times; all of them are within 66 us.
 const BIRTHS_TOLD_APART: u32 = 1 << 16;
 
@@ -84,49 +69,6 @@ impl Attached {
                 private_stack::run_deep(|| self.pool.fill(WALKERS_MAX));
             }
         });
-    }
-
-    /// Books time spent in a hook since `started_ns`, with both looks at the clock.
-    pub fn spent(&self, on: HeaderWord, started_ns: u64) {
-        self.segment.add(on, self.work_ns(started_ns, UNSEEN_OF_SAMPLES) + 2 * self.clock_ns);
-    }
-
-    /// Does a part of what a hook of the heap does, timed now and then.
-    #[inline]
-    pub fn timed_now_and_then<T>(&self, work: impl FnOnce() -> T) -> T {
-        // SAFETY: the calling thread's own block; no reference to it is held.
-        let timed = start_now_and_then(unsafe { &mut *thread::current() });
-        let answer = work();
-        self.spent_by_all(HeaderWord::HookNs, timed);
-        answer
-    }
-
-    /// Books the time since then, if there is one, for all of [`TIMED_ONE_IN`] hooks. Only this one looked at a clock.
-    #[inline]
-    pub fn spent_by_all(&self, on: HeaderWord, timed: Option<Timed>) {
-        let Some(timed) = timed else { return };
-        // What began before this process was watched cannot be told.
-        let started_ns = self.since_start_ns(timed.started_ns);
-        if started_ns == 0 {
-            return;
-        }
-        let unseen = match on {
-            HeaderWord::ResourceHookNs => timed.unseen_of_resources(),
-            _ => UNSEEN_OF_BLOCKS,
-        };
-        self.segment.add(on, self.work_ns(started_ns, unseen) * u64::from(TIMED_ONE_IN) + 2 * self.clock_ns);
-    }
-
-    /// What a hook takes that began at `started_ns`, without its two looks at the clock, of which one lies in between. What is unseen
-    /// comes on top, in per cent of a look, as long as that is no system call.
-    fn work_ns(&self, started_ns: u64, unseen: u64) -> u64 {
-        self.took_ns(started_ns).saturating_sub(self.clock_ns) + self.clock_ns.min(LOOK_NS_MAX) * unseen / 100
-    }
-
-    /// Time since `started_ns`. What took longer than any hook does was interrupted: the thread waited for a processor, which
-    /// costs the program nothing.
-    fn took_ns(&self, started_ns: u64) -> u64 {
-        self.now_ns().saturating_sub(started_ns).min(HOOK_NS_MAX)
     }
 
     /// Time on the process clock, some milliseconds old at most, for what lives long enough.
@@ -261,33 +203,6 @@ pub fn first_stack_end() -> Option<u64> {
     is_first.then(|| FIRST_STACK_END.load(Ordering::Relaxed))
 }
 
-/// The beginning of a part of a hook's work that is timed.
-#[derive(Clone, Copy)]
-pub struct Timed {
-    /// On the monotonic clock, in ns.
-    started_ns: u64,
-    /// From one booking of the thread to the next, in ns, since one was timed last; 0 if none was.
-    apart_ns: u64,
-}
-
-impl Timed {
-    /// What no look at a clock can see, in per cent of a look.
-    fn unseen_of_resources(self) -> u64 {
-        (UNSEEN_OF_RESOURCES + self.apart_ns.saturating_mul(UNSEEN_FOR_EACH_US) / 1000).min(UNSEEN_MAX)
-    }
-}
-
-/// Begins a part of a hook's work. One in [`TIMED_ONE_IN`] of a thread's is timed, and stands for the others, which read no clock.
-#[inline]
-pub fn start_now_and_then(thread: &mut Thread) -> Option<Timed> {
-    thread.books().then(|| {
-        let started_ns = clock::monotonic_ns();
-        let before_ns = core::mem::replace(&mut thread.timed_at_ns, started_ns);
-        let since_ns = if before_ns == 0 { 0 } else { started_ns.saturating_sub(before_ns) };
-        Timed { started_ns, apart_ns: since_ns / u64::from(TIMED_ONE_IN) }
-    })
-}
-
 /// Where this process stands now; notices that it is a fork child.
 #[allow(clippy::inline_always)] // two loads; what is not usual is elsewhere
 #[inline(always)]
@@ -322,7 +237,7 @@ pub fn standing_for_work() -> (Standing, Option<Timed>) {
     }
     // The thread's storage may not have been set up any sooner.
     // SAFETY: the calling thread's own block; no reference to it is held.
-    let timed = start_now_and_then(unsafe { &mut *thread::current() });
+    let timed = timing::start_now_and_then(unsafe { &mut *thread::current() });
     (attached_or_forked(), timed)
 }
 

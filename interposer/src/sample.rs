@@ -9,7 +9,7 @@ use crate::errno::KeepErrno;
 use crate::lifecycle::{self, Attached, Standing};
 use crate::stack::{self, Here};
 use crate::thread::{self, Thread};
-use crate::{clock, loader, passing, real, session, sys, writers};
+use crate::{clock, loader, passing, real, session, sys, timing, writers};
 use core::ffi::{c_int, c_void};
 use memguard_sampling::{inclusion_probability, next_gap_bytes};
 use memguard_segment::{Class, HeaderWord, Loss, Record};
@@ -113,7 +113,7 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
     };
     // A failed allocation took no bytes; the exponential gap has no memory, a new one does for it too.
     draw(thread, interval_bytes);
-    attached.spent(HeaderWord::HookNs, started_ns);
+    attached.spent_on_sample(started_ns);
     thread.busy_sp = 0;
     recorded
 }
@@ -205,7 +205,7 @@ fn record_as_all(
     size_bytes: u64,
     here: Here,
 ) {
-    let timed = lifecycle::start_now_and_then(thread);
+    let timed = timing::start_now_and_then(thread);
     if !address.is_null() {
         let address = address as u64;
         // Needed in some ten ns, when the stack is known.
@@ -215,7 +215,7 @@ fn record_as_all(
         let stack = stack::number(attached, thread, here, Class::Heap);
         attached.books.birth(&Record { address, size_bytes, born_ns, stack, p: 1.0 });
     }
-    attached.spent_by_all(HeaderWord::HookNs, timed);
+    attached.spent_on_block(timed);
 }
 
 /// Before the real call, which may call another hook by its name (a `calloc` its `malloc`).
