@@ -198,7 +198,6 @@ pub fn ended(class: Class, handle: u64) {
 
 /// A wait of the program has told how this child ended.
 pub fn reaped(pid: u32, status: u32) {
-    let _errno = KeepErrno::new();
     on_books(|attached| attached.segment.fates().add(pid, status));
     ended(Class::Child, u64::from(pid));
 }

@@ -6,7 +6,7 @@
 //!   └─ sample.rs   the countdown ran out: real call, then record                                  (cold)
 //!        ├─ stack.rs     registers -> frames -> a stack's number
 //!        └─ book.rs      live table, totals, ring, page filter
-//! filter.rs   what a free asks            passing.rs  what it takes to be passed on
+//! filter.rs   what a free asks            passing.rs  what it takes to be passed on        timing.rs  what it takes to be booked
 //! thread.rs   per-thread state            real.rs   the functions we stand before, bootstrap arena
 //! lifecycle.rs start, attach, fork        session.rs where the segment comes from        loader/ which module is where
 //! join/        the way into a session of a process that was given none

@@ -164,4 +164,4 @@ def agreement(row: dict) -> dict | None:
 
 def points(ratios: tuple[float, ...] | None) -> list[float] | None:
     """By how many per cent something is more."""
-    return ratios and [100 * (x - 1) for x in ratios]
+    return [100 * (x - 1) for x in ratios] if ratios else None
