@@ -15,23 +15,19 @@
 #include <unistd.h>
 
 /* The functions that make and end. */
+#define EACH_MAKER(DO) \
+    DO(open) DO(close) DO(pipe) DO(socket) DO(accept) DO(timerfd_create) DO(pthread_create) DO(pthread_join) DO(mmap) DO(munmap)
+
 struct makers {
-#define MAKER(name) __typeof__(name) *name
-    MAKER(open);
-    MAKER(close);
-    MAKER(pipe);
-    MAKER(socket);
-    MAKER(accept);
-    MAKER(timerfd_create);
-    MAKER(pthread_create);
-    MAKER(pthread_join);
-    MAKER(mmap);
-    MAKER(munmap);
+#define MAKER(name) __typeof__(name) *name;
+    EACH_MAKER(MAKER)
 #undef MAKER
 };
 
 /* What the program is bound to. */
-#define BOUND_MAKERS {open, close, pipe, socket, accept, timerfd_create, pthread_create, pthread_join, mmap, munmap}
+#define BOUND(name) .name = name,
+static const struct makers bound_makers = {EACH_MAKER(BOUND)};
+#undef BOUND
 
 static struct sockaddr_in address;
 static int listener;
@@ -95,6 +91,9 @@ static inline void pair_map(const struct makers *with) {
     void *memory = with->mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     need(memory != MAP_FAILED && with->munmap(memory, 16384) == 0, "mmap");
 }
+
+/* The words of all kinds, for who gave another. */
+#define KINDS "open|socket|pipe|accept|timerfd|thread|map"
 
 /* Every kind: a word for it, its pair, and what has to be done before. */
 static const struct kind {

@@ -8,18 +8,17 @@
 #include "objects.h"
 
 int main(int argc, char **argv) {
-    const struct makers with = BOUND_MAKERS;
     long pairs = bench_count(argc, argv, 100000);
     const struct kind *kind = argc > 2 ? kind_of(argv[2]) : NULL;
     if (!kind) {
-        fprintf(stderr, "usage: pairs PAIRS open|socket|pipe|accept|timerfd|thread|map\n");
+        fprintf(stderr, "usage: pairs PAIRS " KINDS "\n");
         return 2;
     }
     if (kind->before) {
         kind->before();
     }
     for (long i = 0; i < pairs; i++) {
-        kind->pair(&with);
+        kind->pair(&bound_makers);
     }
     return 0;
 }

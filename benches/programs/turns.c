@@ -18,7 +18,7 @@ extern void *__libc_realloc(void *block, size_t size);
 extern void __libc_free(void *block);
 
 #define PAIRS_MAX 200000
-/* A turn over objects takes about so long. */
+/* A turn over objects takes so long, or up to twice as long. */
 #define TURN_NS 2e6
 
 /* By either of the two ways: the C library's own functions, and those the program is bound to. */
@@ -69,9 +69,8 @@ static void *own(const char *name) {
 
 static struct makers own_makers(void) {
     struct makers with;
-#define OWN(name) *(void **)&with.name = own(#name)
-    OWN(open), OWN(close), OWN(pipe), OWN(socket), OWN(accept), OWN(timerfd_create);
-    OWN(pthread_create), OWN(pthread_join), OWN(mmap), OWN(munmap);
+#define OWN(name) *(void **)&with.name = own(#name);
+    EACH_MAKER(OWN)
 #undef OWN
     return with;
 }
@@ -99,7 +98,7 @@ int main(int argc, char **argv) {
     } workloads[] = {
         {"lifo", turn_lifo}, {"random_replacement", turn_random_replacement}, {"realloc_growth", turn_realloc_growth}};
     static double ratios[PAIRS_MAX];
-    const struct way ways[2] = {{{__libc_malloc, __libc_realloc, __libc_free}, own_makers()}, {bound, BOUND_MAKERS}};
+    const struct way ways[2] = {{{__libc_malloc, __libc_realloc, __libc_free}, own_makers()}, {bound, bound_makers}};
     long (*run)(const struct way *) = NULL;
     for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) {
         if (argc == 4 && strcmp(argv[1], workloads[i].name) == 0) {
@@ -111,7 +110,7 @@ int main(int argc, char **argv) {
     }
     double seconds = run ? atof(argv[2]) : 0;
     if (!(seconds > 0)) {
-        fprintf(stderr, "usage: turns lifo|random_replacement|realloc_growth|open|socket|pipe|accept|timerfd|thread|map SECONDS FILE\n");
+        fprintf(stderr, "usage: turns lifo|random_replacement|realloc_growth|" KINDS " SECONDS FILE\n");
         return 2;
     }
     if (kind && kind->before) {

@@ -190,16 +190,20 @@ pub fn registered(class: Class, here: Here) {
 
 /// An object has ended, or is about to.
 pub fn ended(class: Class, handle: u64) {
-    on_books(|attached| {
-        let Some(object) = attached.segment.objects().remove(Object::key_of(class, handle)) else { return };
-        count_death(attached, object.stack, object.born_ns, attached.about_now_ns());
-    });
+    on_books(|attached| end(attached, class, handle));
+}
+
+fn end(attached: &Attached, class: Class, handle: u64) {
+    let Some(object) = attached.segment.objects().remove(Object::key_of(class, handle)) else { return };
+    count_death(attached, object.stack, object.born_ns, attached.about_now_ns());
 }
 
 /// A wait of the program has told how this child ended.
 pub fn reaped(pid: u32, status: u32) {
-    on_books(|attached| attached.segment.fates().add(pid, status));
-    ended(Class::Child, u64::from(pid));
+    on_books(|attached| {
+        attached.segment.fates().add(pid, status);
+        end(attached, Class::Child, u64::from(pid));
+    });
 }
 
 /// What is known of an object now.

@@ -44,11 +44,10 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
     thread.last_due = address as u64;
     // Before anything is touched that has lain unused since the last sample: waiting for it is most of what a sample takes.
     let entered_ns = if thread.interval_bytes == 0 { 0 } else { clock::monotonic_ns() };
-    let (interval_bytes, attached) = match lifecycle::standing() {
-        Standing::Attached(attached) => {
-            (attached.segment.get(HeaderWord::SampleIntervalBytes), Some(attached))
-        }
-        Standing::Attachable => (session::sample_interval_bytes(), None),
+    let standing = lifecycle::standing();
+    let interval_bytes = match standing {
+        Standing::Attached(attached) => attached.segment.get(HeaderWord::SampleIntervalBytes),
+        Standing::Attachable => session::sample_interval_bytes(),
         Standing::Early => {
             thread.countdown = SOON_BYTES;
             return None;
@@ -67,7 +66,7 @@ pub fn allocated(address: *mut c_void, size_bytes: usize, sp: u64, fp: u64) -> O
     }
     // Only now, with a sample due: a process that allocates little never pays for a segment. One that is too young goes on
     // with a new gap, which has no memory of what came before; one that waits for a session asks again soon.
-    let Some(attached) = attached.or_else(|| lifecycle::attached_when_grown(lifecycle::standing())) else {
+    let Some(attached) = lifecycle::attached_when_grown(standing) else {
         if lifecycle::has_to_ask() {
             thread.countdown = SOON_BYTES;
         } else {

@@ -53,8 +53,8 @@ impl Watch {
         let cpu_ns: u64 = compared().map(|costs| costs.cpu_ns).sum();
         let hooks: InHooks = compared().map(|costs| &costs.hooks).sum();
         // The collector works for those, too: the kernel has the CPU time of all that were started here and have ended.
-        let living = self.processes.iter().filter(|process| !process.is_over());
-        let living_ns: u64 = living.map(|process| process.costs().cpu_ns).sum();
+        let living = || self.processes.iter().filter(|process| !process.is_over());
+        let living_ns: u64 = living().map(|process| process.costs().cpu_ns).sum();
         let ended_ns = children_cpu_ns().saturating_sub(self.children_before_ns);
         let all_ns = cpu_ns.max(ended_ns + living_ns);
         let part = |ns: u64, of_ns: u64| (of_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / of_ns as f64);
@@ -62,8 +62,7 @@ impl Watch {
         let peaks = costs().chain([&self.forgotten_costs]).map(|costs| costs.sample_bytes_peak);
         let sample_bytes_peak = peaks.max().unwrap_or(0);
         // The segments of those that have ended are given back. Of a session that is over, those of its last moment count.
-        let living = self.processes.iter().filter(|process| !process.is_over());
-        let segments_bytes = match living.map(|process| process.costs().memory_bytes).sum::<u64>() {
+        let segments_bytes = match living().map(|process| process.costs().memory_bytes).sum::<u64>() {
             0 => self.segments_bytes,
             living => living,
         };
