@@ -15,7 +15,9 @@ use crate::task;
 use crate::thread;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering};
-use memguard_segment::{Class, Descriptor, Entry, Loss, Object, ObjectTable, STACK_UNKNOWN, TableFull};
+use memguard_segment::{
+    Class, Descriptor, Entry, HeaderWord, Loss, Object, ObjectTable, STACK_UNKNOWN, TableFull,
+};
 
 /// Objects that find no room before the full table is swept once more: a sweep looks at tens of thousands of places.
 const UNSWEPT_MAX: u32 = 1024;
@@ -196,6 +198,11 @@ pub fn ended(class: Class, handle: u64) {
 fn end(attached: &Attached, class: Class, handle: u64) {
     let Some(object) = attached.segment.objects().remove(Object::key_of(class, handle)) else { return };
     count_death(attached, object.stack, object.born_ns, attached.about_now_ns());
+}
+
+/// The process has made a copy of itself.
+pub fn copied() {
+    on_books(|attached| attached.segment.add(HeaderWord::Forks, 1));
 }
 
 /// A wait of the program has told how this child ended.

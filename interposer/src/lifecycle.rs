@@ -144,6 +144,7 @@ static CONSTRUCTOR: extern "C" fn() = start;
 /// The loader calls this once, before the program's own start.
 extern "C" fn start() {
     real::resolve();
+    let began_cpu_ns = clock::thread_cpu_ns().saturating_sub(real::resolved_in_ns());
     let end: *const u64 = real::optional(c"__libc_stack_end").cast();
     if !end.is_null() {
         // SAFETY: a variable of ld.so's, set before any constructor runs.
@@ -155,7 +156,7 @@ extern "C" fn start() {
     }
     BEGAN_NS.store(clock::coarse_ns(), Ordering::Relaxed);
     writers::learn();
-    let given = given_to_us();
+    let given = given_to_us(began_cpu_ns);
     if !matches!(given, session::Given::Unusable) {
         loader::note_fixed();
     }
@@ -179,9 +180,9 @@ extern "C" fn start() {
     }
 }
 
-/// The session; unusable where another tool has replaced the allocator.
-fn given_to_us() -> session::Given {
-    let given = session::open();
+/// The session; unusable where another tool has replaced the allocator. Our start began when this thread had used so much CPU time.
+fn given_to_us(began_cpu_ns: u64) -> session::Given {
+    let given = session::open(began_cpu_ns);
     if !strangers::are_here() {
         return given;
     }

@@ -1,8 +1,7 @@
 //! Interposer: the session that this process belongs to. In: the environment at start, the session's control page. Out: its
 //! settings, and a segment for this process.
 
-use crate::mapping;
-use crate::sys;
+use crate::{clock, mapping, sys};
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -40,15 +39,16 @@ pub enum Given {
     },
 }
 
-/// Takes the session directory from the environment and the settings from its control page.
-pub fn open() -> Given {
+/// Takes the session directory from the environment and the settings from its control page, and leaves there what our start has taken,
+/// which began when the calling thread had used so much CPU time.
+pub fn open(began_cpu_ns: u64) -> Given {
     // SAFETY: the constructor runs before the program can change its environment from another thread.
     let value = unsafe { libc::getenv(SESSION_VARIABLE.as_ptr()) };
     if value.is_null() {
         return Given::Nothing;
     }
     // SAFETY: getenv gives a NUL-terminated string.
-    match learn(unsafe { CStr::from_ptr(value) }) {
+    match learn(unsafe { CStr::from_ptr(value) }, Some(began_cpu_ns)) {
         Some(is_first) => Given::Session { attaches_at_once: sample_interval_bytes() == 0 || is_first },
         None => Given::Unusable,
     }
@@ -57,19 +57,25 @@ pub fn open() -> Given {
 /// Makes this session's directory ours; false if there is no control page of this version. In the constructor, or by
 /// the thread that holds the right to attach.
 pub fn adopt(directory: &CStr) -> bool {
-    learn(directory).is_some()
+    learn(directory, None).is_some()
 }
 
-/// Takes directory and settings from a session; whether its reserved segment is still free.
-fn learn(directory: &CStr) -> Option<bool> {
+/// Takes directory and settings from a session; whether its reserved segment is still free. `began_cpu_ns`: in the constructor.
+fn learn(directory: &CStr, began_cpu_ns: Option<u64>) -> Option<bool> {
     let directory = directory.to_bytes_with_nul();
     // SAFETY: one writer at a time, and nobody reads before it is done, see `Place`.
     let place = unsafe { (*DIRECTORY.0.get()).assume_init_mut() };
     // Room for the longest file name behind it.
     let into = place.get_mut(..directory.len()).filter(|into| into.len() < PATH_MAX - 64)?;
     into.copy_from_slice(directory);
-    let (settings, first_is_taken) =
-        with_control(|control| Some((control.settings()?, control.first_is_taken()))).flatten()?;
+    let read = |control: &Control<'static>| {
+        let found = (control.settings()?, control.first_is_taken());
+        if let Some(began_cpu_ns) = began_cpu_ns {
+            control.has_started(clock::thread_cpu_ns().saturating_sub(began_cpu_ns));
+        }
+        Some(found)
+    };
+    let (settings, first_is_taken) = with_control(read).flatten()?;
     INTERVAL_BYTES.store(settings.sample_interval_bytes, Ordering::Relaxed);
     // SAFETY: as above.
     unsafe { (*SETTINGS.0.get()).write(settings) };

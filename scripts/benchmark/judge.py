@@ -139,21 +139,25 @@ def memory(row: dict, what: str = "target_peak_kb") -> dict[str, tuple[float, fl
 
 def agreement(row: dict) -> dict | None:
     """What reports state about themselves, and what was measured over the same life, per cent of the plain program. Reports state
-    hooks and collector in per cent of the watched one. A statement that is farther off than the plain program is from
+    hooks, starting and collector in per cent of the watched one. A statement that is farther off than the plain program is from
     itself is missed; where it is within that, a run of two processes cannot tell."""
     group = group_of(row, "guard")
     said = [r["guard"]["stated"] for r in group["rounds"] if r["guard"].get("stated")] if group else []
     if not said:
         return None
     what = "whole_cpu_s" if "whole_cpu_s" in group["rounds"][0]["guard"] else "cpu_s"
-    hooks, collector = (statistics.median(s[k] for s in said) for k in ("hook_percent", "collector_percent"))
-    stated = 100 * ((100 + collector) / (100 - hooks) - 1)
+    # Runs before 2026-11-29 did not state what processes take more to start.
+    hooks, starting, collector = (
+        statistics.median(s.get(k, 0.0) for s in said) for k in ("hook_percent", "starting_percent", "collector_percent")
+    )
+    stated = 100 * ((100 + collector) / (100 - hooks - starting) - 1)
     measured, noise = (points(ratio(group, name, what, None)) for name in ("guard", "again"))
     apart = abs(stated - measured[0])
     wider = APART_MAX + (max(abs(x) for x in noise) if noise else 0.0)
     is_within = measured[1] - wider <= stated <= measured[2] + wider
     return {
         "hooks": hooks,
+        "starting": starting,
         "collector": collector,
         "stated": stated,
         "measured": measured,

@@ -124,8 +124,9 @@ def stated(place: Place) -> dict | None:
     for path in (place.scratch / "sessions").glob("*/report.json"):
         with contextlib.suppress(OSError, ValueError, KeyError):
             overhead = json.loads(path.read_text())["overhead"]
-            if overhead["hook_cpu_percent"] is not None and overhead["collector_cpu_percent"] is not None:
-                return {"hook_percent": overhead["hook_cpu_percent"], "collector_percent": overhead["collector_cpu_percent"]}
+            said = {f"{what}_percent": overhead[f"{what}_cpu_percent"] for what in ("hook", "starting", "collector")}
+            if None not in said.values():
+                return said
     return None
 
 

@@ -107,10 +107,12 @@ def overhead(data: dict) -> str:
     for row, workload in rows_of(data):
         found = judge.agreement(row)
         if found:
-            cells = [f"{found['hooks']:.2f}", f"{found['collector']:.2f}", f"{found['stated']:.2f}", spread(found["measured"], 2)]
+            cells = [f"{found[part]:.2f}" for part in ("hooks", "starting", "collector", "stated")]
+            cells.append(spread(found["measured"], 2))
             cells.append(spread(found["noise"], 2) if found["noise"] else "")
             rows.append([workload.title, *cells, found["verdict"]])
-    return table(["workload", "report: hooks, %", "collector, %", "together, % of plain", "measured, % of plain (95 %)", "plain again, %", "within 0.5"], rows)
+    parts = ["report: hooks, %", "starting, %", "collector, %", "together, % of plain"]
+    return table(["workload", *parts, "measured, % of plain (95 %)", "plain again, %", "within 0.5"], rows)
 
 
 def turns(data: dict) -> str:

@@ -207,6 +207,11 @@ impl ProcessReader {
         self.segment().get(HeaderWord::PassingPs) as f64 / 1000.0
     }
 
+    /// Children that it has made by copying itself.
+    pub fn forks(&self) -> u64 {
+        self.segment().get(HeaderWord::Forks)
+    }
+
     /// Mean bytes between samples now.
     pub fn sample_interval_bytes(&self) -> u64 {
         self.segment().get(HeaderWord::SampleIntervalBytes)

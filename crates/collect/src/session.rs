@@ -86,6 +86,11 @@ impl SessionFiles {
         Control::open(self.control.as_ref()?.words())
     }
 
+    /// CPU time that the interposers' own start has taken in all of the session's processes so far, in ns.
+    pub fn starting_ns(&self) -> u64 {
+        self.control().map_or(0, |page| page.starting_ns())
+    }
+
     /// How many processes could not be watched, by reason; only reasons that occurred.
     pub fn refused(&self) -> Vec<(u64, &'static str)> {
         self.control().map_or_else(Vec::new, |page| {

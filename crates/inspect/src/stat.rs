@@ -26,6 +26,8 @@ pub struct Stat {
     pub rss_bytes: u64,
     /// CPU time used so far by all threads, in ns.
     pub cpu_ns: u64,
+    /// CPU time of its children that it has waited for, and of those that they had waited for, in ns.
+    pub children_cpu_ns: u64,
     /// Number of threads.
     pub threads: u64,
     /// The kernel's letter for what the main thread does: `R`unning, `S`leeping, `D`isk, s`T`opped, `Z`ombie, ...
@@ -93,6 +95,7 @@ pub(crate) struct StatLine<'a> {
     pub(crate) start_ticks: u64,
     flags: u64,
     cpu_ticks: u64,
+    children_ticks: u64,
     pub(crate) threads: u64,
     rss_pages: u64,
 }
@@ -105,15 +108,28 @@ impl<'a> StatLine<'a> {
         let mut fields = tail.split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
         let parent_pid = fields.next()?.parse().ok()?;
-        // Numbered as in proc(5), where the state is field 3: flags are 9, user time is 14, threads 20, start 22, memory 24.
+        // Numbered as in proc(5), where the state is field 3: flags are 9, user time is 14, that of children 16, threads 20, start 22, memory 24.
         let flags = fields.nth(9 - 5)?.parse().ok()?;
         let user: u64 = fields.nth(14 - 10)?.parse().ok()?;
         let system: u64 = fields.next()?.parse().ok()?;
-        let threads = fields.nth(20 - 16)?.parse().ok()?;
+        let children_user: u64 = fields.next()?.parse().ok()?;
+        let children_system: u64 = fields.next()?.parse().ok()?;
+        let threads = fields.nth(20 - 18)?.parse().ok()?;
         let start_ticks = fields.nth(22 - 21)?.parse().ok()?;
         let rss_pages = fields.nth(24 - 23)?.parse().ok()?;
         let cpu_ticks = user.saturating_add(system);
-        Some(Self { name, state, parent_pid, start_ticks, flags, cpu_ticks, threads, rss_pages })
+        let children_ticks = children_user.saturating_add(children_system);
+        Some(Self {
+            name,
+            state,
+            parent_pid,
+            start_ticks,
+            flags,
+            cpu_ticks,
+            children_ticks,
+            threads,
+            rss_pages,
+        })
     }
 
     fn stat(&self, pid: i32) -> Stat {
@@ -123,6 +139,7 @@ impl<'a> StatLine<'a> {
             parent_pid: self.parent_pid,
             rss_bytes: self.rss_pages.saturating_mul(procfs::page_size()),
             cpu_ns: self.cpu_ticks.saturating_mul(ticks_ns),
+            children_cpu_ns: self.children_ticks.saturating_mul(ticks_ns),
             threads: self.threads,
             state: self.state,
             is_zombie: matches!(self.state, 'Z' | 'X'),
@@ -170,10 +187,11 @@ mod tests {
         for text in ["", "1", "1 (", "1 (a)", "1 (a) S", ")(", "1 (a) S 1 1 1 1 1 1 1 1 1 1 1 1"] {
             assert_eq!(StatLine::parse(text), None, "{text:?}");
         }
-        let text = "7 (a) Z 9 (b) S 5 7 7 0 -1 0 0 0 0 0 3 4 0 0 20 0 2 0 99 1000 6 18446744073709551615";
+        let text = "7 (a) Z 9 (b) S 5 7 7 0 -1 0 0 0 0 0 3 4 5 6 20 0 2 0 99 1000 6 18446744073709551615";
         let line = StatLine::parse(text).expect("a whole line");
         assert_eq!((line.name, line.state, line.parent_pid), ("a) Z 9 (b", 'S', 5));
-        assert_eq!((line.cpu_ticks, line.threads, line.start_ticks, line.rss_pages), (7, 2, 99, 6));
+        assert_eq!((line.cpu_ticks, line.children_ticks), (7, 11));
+        assert_eq!((line.threads, line.start_ticks, line.rss_pages), (2, 99, 6));
         assert!(!line.stat(7).is_ending, "a first thread that has ended is not the process");
         let alone = StatLine { flags: 0x40_0004, threads: 1, ..line };
         assert!(alone.stat(7).is_ending);

@@ -297,6 +297,7 @@ fn process(source: &ProcessInput, forecast: &[Forecast]) -> Process {
 fn overhead(source: &OverheadInput) -> Overhead {
     Overhead {
         hook_cpu_percent: source.hook_cpu_percent.map(|percent| rounded(percent, 3)),
+        starting_cpu_percent: source.starting_cpu_percent.map(|percent| rounded(percent, 3)),
         collector_cpu_percent: source.collector_cpu_percent.map(|percent| rounded(percent, 3)),
         memory_mb: source.memory_bytes.map(|bytes| rounded(bytes as f64 / BYTES_PER_MB, 3)),
         sample_bytes: source.sample_bytes,

@@ -195,6 +195,10 @@ pub struct StackCounts {
 pub struct Overhead {
     /// Time in hooks, in percent of the programs' own CPU time.
     pub hook_cpu_percent: Option<f64>,
+    /// What processes take more to start, in percent of the programs' own CPU time: the library is loaded into each, and what belongs
+    /// to it is copied by a fork.
+    #[serde(default)]
+    pub starting_cpu_percent: Option<f64>,
     /// CPU time of the collector, in percent of the programs' own.
     pub collector_cpu_percent: Option<f64>,
     /// Memory of collector and segments, in MiB.
@@ -216,6 +220,13 @@ pub struct Overhead {
     /// Share of CPU time above which sampling is thinned, in percent.
     #[serde(default)]
     pub budget_percent: Option<f64>,
+}
+
+impl Overhead {
+    /// CPU time in the programs themselves, hooks and starting, in percent of all of it.
+    pub fn program_cpu_percent(&self) -> Option<f64> {
+        Some(self.hook_cpu_percent? + self.starting_cpu_percent.unwrap_or(0.0))
+    }
 }
 
 /// Growth of resident memory, decomposed.

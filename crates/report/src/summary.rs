@@ -65,7 +65,7 @@ fn line(page: &mut Page, finding: &ReportFinding) {
 }
 
 fn overhead(report: &Report) -> String {
-    match report.overhead.hook_cpu_percent {
+    match report.overhead.program_cpu_percent() {
         Some(percent) => format!(" at {} % of their CPU time", crate::units::number(percent)),
         None => String::new(),
     }

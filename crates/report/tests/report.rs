@@ -183,6 +183,7 @@ fn service() -> ReportInput {
         ],
         overhead: OverheadInput {
             hook_cpu_percent: Some(0.21),
+            starting_cpu_percent: Some(0.12),
             collector_cpu_percent: Some(0.1),
             memory_bytes: Some(6 << 20),
             sample_bytes: 524_288,
@@ -229,6 +230,7 @@ fn healthy() -> ReportInput {
     input.processes[0].exit = None;
     input.processes[0].lost.clear();
     input.processes[0].stacks = StackCounts { complete: 310, truncated: 0, lost: 0 };
+    input.overhead.starting_cpu_percent = None;
     input.overhead.collector_cpu_percent = None;
     input
 }

@@ -24,12 +24,13 @@ const OTHERS: usize = FIRST + Capacities::COUNT;
 const FIRST_TAKEN: usize = OTHERS + Capacities::COUNT;
 const MADE: usize = 23;
 const REFUSED: usize = 24;
+const STARTING_NS: usize = REFUSED + Refusal::ALL.len();
 
 /// Bytes of segments that processes may make between two lists of the collector's. Where processes come and go faster than
 /// their segments are read, or nobody reads them any more, the disk would fill up otherwise.
 pub const UNREAD_BYTES_MAX: u64 = 6 << 30;
 
-const _: () = assert!(FIRST_TAKEN < MADE && REFUSED + Refusal::ALL.len() <= WORDS);
+const _: () = assert!(FIRST_TAKEN < MADE && STARTING_NS < WORDS);
 
 /// Why a process of the session has no segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +147,18 @@ impl<'a> Control<'a> {
         self.words.get(MADE).map_or(0, |made| made.swap(0, Ordering::Relaxed))
     }
 
+    /// Counts what our own start has taken in a process, in ns of CPU time.
+    pub fn has_started(&self, took_ns: u64) {
+        if let Some(w) = self.words.get(STARTING_NS) {
+            w.fetch_add(took_ns, Ordering::Relaxed);
+        }
+    }
+
+    /// CPU time that our own start has taken in all processes so far, in ns.
+    pub fn starting_ns(&self) -> u64 {
+        self.load(STARTING_NS)
+    }
+
     /// Counts a process that goes unwatched.
     pub fn refuse(&self, refusal: Refusal) {
         if let Some(w) = self.words.get(REFUSED + refusal as usize) {
@@ -178,6 +191,9 @@ mod tests {
         assert!(!control.take_first());
         control.refuse(Refusal::NoSpace);
         assert_eq!(control.refused(Refusal::NoSpace), 1);
+        control.has_started(60_000);
+        control.has_started(5);
+        assert_eq!(control.starting_ns(), 60_005);
         let bytes = usize::try_from(UNREAD_BYTES_MAX / 3).unwrap();
         assert_eq!([(); 4].map(|()| control.may_make(bytes)), [true, true, true, false]);
         assert_eq!(control.lists_segments(), 4);

@@ -66,6 +66,8 @@ pub enum HeaderWord {
     Resizes,
     /// What a hook of the heap adds to a call that it only passes on, in a loop of nothing else, in ps.
     PassingPs,
+    /// Children that the process has made by copying itself.
+    Forks,
 }
 
 /// The words that hold the capacities, in the order of [`Capacities::as_array`].

@@ -16,6 +16,14 @@ fn made(pid: pid_t, here: Here) -> pid_t {
     pid
 }
 
+/// Books one that is a copy of its parent, with our memory in it.
+fn copied(pid: pid_t, here: Here) -> pid_t {
+    if pid > 0 {
+        ledger::copied();
+    }
+    made(pid, here)
+}
+
 /// A wait that answered: the child is gone unless it has merely stopped or goes on.
 fn waited(pid: pid_t, status: c_int) {
     if pid > 0 && (libc::WIFEXITED(status) || libc::WIFSIGNALED(status)) {
@@ -38,12 +46,12 @@ fn waiting(status: *mut c_int, call: impl FnOnce(*mut c_int) -> pid_t) -> pid_t 
 hooks! {
     fn fork() -> pid_t, |here| {
         // SAFETY: takes nothing.
-        made(unsafe { real::FORK.get()() }, here)
+        copied(unsafe { real::FORK.get()() }, here)
     }
 
     fn _Fork() -> pid_t, |here| {
         // SAFETY: takes nothing.
-        made(unsafe { real::FORK_BARE.get()() }, here)
+        copied(unsafe { real::FORK_BARE.get()() }, here)
     }
 
     fn wait(status: *mut c_int) -> pid_t, |_here| {

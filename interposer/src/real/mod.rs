@@ -8,10 +8,10 @@
 pub mod bound;
 pub mod resources;
 
-use crate::filter;
+use crate::{clock, filter};
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_int, c_void};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Declares, for every hooked function: the pointer to the next definition, its initial value (a function that
 /// resolves everything first), and the name to look for. What many C libraries lack comes first: the loader's error message
@@ -101,6 +101,9 @@ const RESOLVING: u32 = 1;
 const RESOLVED: u32 = 2;
 #[unsafe(link_section = ".data")]
 static PROGRESS: AtomicU32 = AtomicU32::new(UNRESOLVED);
+/// CPU time that it took, in ns.
+#[unsafe(link_section = ".data")]
+static RESOLVED_IN_NS: AtomicU64 = AtomicU64::new(0);
 
 fn next(name: &CStr) -> *mut () {
     // SAFETY: a NUL-terminated name; RTLD_NEXT means "after the library this call is in".
@@ -111,6 +114,7 @@ fn next(name: &CStr) -> *mut () {
 pub fn resolve() -> bool {
     match PROGRESS.compare_exchange(UNRESOLVED, RESOLVING, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {
+            let began_ns = clock::thread_cpu_ns();
             arena::mark();
             // The allocator's last: until one of them is known, allocations come from the arena. A real allocator that
             // was called earlier would start up in the middle of this, and call functions that are not known yet.
@@ -118,11 +122,17 @@ pub fn resolve() -> bool {
             resolve_all();
             note_operators();
             forget_failures();
+            RESOLVED_IN_NS.store(clock::thread_cpu_ns().saturating_sub(began_ns), Ordering::Relaxed);
             PROGRESS.store(RESOLVED, Ordering::Release);
             true
         }
         Err(state) => state == RESOLVED,
     }
+}
+
+/// CPU time that resolving took, in ns: in the constructor, or earlier if another library's constructor called a hook.
+pub fn resolved_in_ns() -> u64 {
+    RESOLVED_IN_NS.load(Ordering::Relaxed)
 }
 
 /// Whether the program's `operator new` is its allocator's own, which does not call malloc.

@@ -6,7 +6,7 @@ use memguard_inspect::{Stat, children_cpu_ns, process_cpu_ns};
 use memguard_report::{FindingInput, OverheadInput, ReportInput, SessionInput};
 
 use super::Watch;
-use super::costs::InHooks;
+use super::costs::{Costs, InHooks, starting_ns};
 use super::process::Watched;
 
 /// Suspicions below this are not worth storing.
@@ -49,16 +49,18 @@ impl Watch {
     fn overhead(&self) -> OverheadInput {
         let costs = || self.processes.iter().map(Watched::costs);
         // Of a process that ended before the kernel was asked for its CPU time, there is nothing to compare with.
-        let compared = || costs().chain([&self.forgotten_costs]).filter(|costs| costs.cpu_ns != 0);
-        let cpu_ns: u64 = compared().map(|costs| costs.cpu_ns).sum();
+        let compared = || costs().chain([&self.forgotten_costs]).filter(|costs| costs.cpu.own_ns != 0);
+        let watched_ns: u64 = compared().map(Costs::cpu_ns).sum();
         let hooks: InHooks = compared().map(|costs| &costs.hooks).sum();
-        // The collector works for those, too: the kernel has the CPU time of all that were started here and have ended.
+        // Collector and library are there for the others, too: the kernel has the CPU time of all that were started here and have ended,
+        // or were waited for by one that lives.
         let living = || self.processes.iter().filter(|process| !process.is_over());
-        let living_ns: u64 = living().map(|process| process.costs().cpu_ns).sum();
+        let living_ns: u64 = living().map(|process| process.costs().cpu_with_children_ns()).sum();
         let ended_ns = children_cpu_ns().saturating_sub(self.children_before_ns);
-        let all_ns = cpu_ns.max(ended_ns + living_ns);
-        let part = |ns: u64, of_ns: u64| (of_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / of_ns as f64);
-        let percent = |ns: u64| part(ns, cpu_ns);
+        let forks = compared().map(|costs| costs.forks).sum();
+        let starting_ns = starting_ns(self.files.starting_ns(), forks);
+        let all_ns = watched_ns.max(ended_ns + living_ns).max(starting_ns);
+        let percent = |ns: u64| (all_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / all_ns as f64);
         let peaks = costs().chain([&self.forgotten_costs]).map(|costs| costs.sample_bytes_peak);
         let sample_bytes_peak = peaks.max().unwrap_or(0);
         // The segments of those that have ended are given back. Of a session that is over, those of its last moment count.
@@ -68,7 +70,8 @@ impl Watch {
         };
         OverheadInput {
             hook_cpu_percent: percent(hooks.total_ns()),
-            collector_cpu_percent: part(process_cpu_ns(), all_ns),
+            starting_cpu_percent: percent(starting_ns),
+            collector_cpu_percent: percent(process_cpu_ns()),
             memory_bytes: Stat::of_self().map(|own| own.rss_bytes + segments_bytes),
             sample_bytes: self.sample_bytes_last(),
             sample_bytes_peak: sample_bytes_peak.max(self.sample_bytes).max(1),

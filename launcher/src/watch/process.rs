@@ -18,7 +18,7 @@ use memguard_report::{Exit, ExplainedInput, Fate, ProcessInput, StackCounts};
 use memguard_symbolize::{ModuleRef, is_allocator_module};
 
 use super::Ended;
-use super::costs::{Costs, Spent};
+use super::costs::{Costs, CpuTime, Spent};
 use super::facts::unix_time_s;
 use super::governor::{Governor, Look};
 use super::limits::limits;
@@ -222,7 +222,7 @@ impl Watched {
         if let Some(stat) = stat {
             account(&mut self.facts, &stat);
             // Who does not run waits for no processor, save for the time that a list of what runs is no finer than.
-            if stat.cpu_ns != self.costs.cpu_ns || stat.state == 'R' {
+            if stat.cpu_ns != self.costs.cpu.own_ns || stat.state == 'R' {
                 self.wait_ns = processor_wait_ns(stat.identity.pid).unwrap_or(self.wait_ns);
             }
             let interval = reader.sample_interval_bytes();
@@ -233,7 +233,10 @@ impl Watched {
                 self.model.absorb_cpu(stat.cpu_ns + self.wait_ns);
                 self.recorder.cpu(stat.cpu_ns + self.wait_ns);
             }
-            self.costs.take(stat.cpu_ns, &spent, &reading);
+            if !self.known && self.facts.observed {
+                self.costs.before = CpuTime::from(&stat);
+            }
+            self.costs.take(CpuTime::from(&stat), &spent, &reading);
             if let Some(governor) = &mut self.governor {
                 let besides_ns = self.costs.hooks.passing_ns + self.looks_ns.unwrap_or(0);
                 let look = Look { at_ns: reading.at_ns, cpu_ns: stat.cpu_ns, hooks: spent.hooks, besides_ns };
@@ -242,8 +245,8 @@ impl Watched {
                     reader.set_sample_interval_bytes(next);
                 }
             }
-        } else if let Some(cpu_ns) = cpu_ns.or_else(|| zombie_cpu_ns(self.identity?)) {
-            self.costs.take(cpu_ns, &spent, &reading);
+        } else if let Some(own_ns) = cpu_ns.or_else(|| zombie_cpu_ns(self.identity?)) {
+            self.costs.take(CpuTime { own_ns, ..self.costs.cpu }, &spent, &reading);
         }
         if is_over && !self.known {
             self.replay(&reading, sites);

@@ -63,6 +63,28 @@ fn a_watch_can_be_ended_and_is_one_at_a_time() {
     assert_eq!(place.sessions().len(), 1, "the refused one left nothing behind");
 }
 
+/// Goal: what watching cost is compared with what the program did meanwhile, not with all that it did before. Method: a program that
+/// was busy for some tenths of a second and rests while it is watched, so that there is nothing to compare with.
+#[test]
+fn the_past_is_not_held_against_the_watch() {
+    let mut command = plain("sh");
+    command.args(["-c", "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; echo rests; read line"]);
+    let mut process = Process::converse(command);
+    assert_eq!(process.line(), "rests");
+    let place = Place::new();
+    let watch = Process::start(place.memguard(&["attach", &process.pid().to_string()]));
+    while place.sessions().iter().all(|session| !session.join("report.json").exists()) {
+        thread::yield_now();
+    }
+    watch.signal(Signal::SIGINT);
+    assert_eq!(watch.finish().code, 0);
+    process.say("end");
+    assert_eq!(process.finish().code, 0);
+    let report = place.report();
+    let overhead = &report.document["overhead"];
+    assert!(overhead["collector_cpu_percent"].is_null() && overhead["memory_mb"].is_number(), "{overhead}");
+}
+
 /// Goal: a process under `memguard run` is not watched twice.
 #[test]
 fn a_process_of_a_session_is_refused() {

@@ -10,6 +10,8 @@ use crate::units::{BYTES_PER_MB, number, size};
 const GROWTH_MB_MIN: f64 = 1.0;
 /// Parts are listed from this share of the growth on.
 const PART_SHARE_MIN: f64 = 0.01;
+/// Starting is worth a word from this share of the CPU time on, in percent.
+const STARTING_PERCENT_MIN: f64 = 0.1;
 
 pub fn render(page: &mut Page, report: &Report) {
     let memory = &report.memory;
@@ -31,15 +33,18 @@ pub fn render(page: &mut Page, report: &Report) {
     page.paragraph("Watching cost  ", STRONG, PLAIN, &overhead(&report.overhead));
 }
 
-/// `0.2 % CPU in the program, 0.1 % CPU beside it, 6 MiB; one heap sample in 512 KiB`.
+/// `0.3 % CPU in the program (0.1 % for starting processes), 0.1 % CPU beside it, 6 MiB; one heap sample in 512 KiB`.
 fn overhead(overhead: &Overhead) -> String {
     let cpu = |value: Option<f64>| match value {
         Some(value) => format!("{} % CPU", number(value)),
         None => "CPU not measured".to_owned(),
     };
+    let starting = overhead.starting_cpu_percent.filter(|percent| *percent >= STARTING_PERCENT_MIN);
+    let starting = starting
+        .map_or_else(String::new, |percent| format!(" ({} % for starting processes)", number(percent)));
     let mut text = format!(
-        "{} in the program, {} beside it",
-        cpu(overhead.hook_cpu_percent),
+        "{} in the program{starting}, {} beside it",
+        cpu(overhead.program_cpu_percent()),
         cpu(overhead.collector_cpu_percent)
     );
     if let Some(memory_mb) = overhead.memory_mb {
