@@ -279,7 +279,9 @@ impl Watched {
 
     /// Looks for pointers to what is suspected, if it is time. The next look judges by what was found.
     fn trace(&mut self, stat: &Stat, at_ns: u64) {
-        let Some(tracer) = self.tracer.as_mut().filter(|tracer| tracer.is_due()) else { return };
+        let Some(tracer) = self.tracer.as_mut().filter(|tracer| tracer.is_due(stat.rss_bytes)) else {
+            return;
+        };
         let session = self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
         let is_ours = |path: &str| path.contains("/libmemguard") || Path::new(path).starts_with(session);
         let wanted = self.verdicts.to_trace(&self.model);

@@ -76,9 +76,11 @@ impl Tracer {
         }
     }
 
-    /// Whether it is time for a look, should anything be wanted.
-    pub fn is_due(&self) -> bool {
-        !self.is_denied && self.next.is_none_or(|next| Instant::now() >= next)
+    /// Whether it is time for a look at so many resident bytes, should anything be wanted.
+    pub fn is_due(&self, rss_bytes: u64) -> bool {
+        let rest = self.expected(rss_bytes) * (self.pace.rest_times / REST_BEFORE);
+        let is_rested = self.last.elapsed() >= rest.min(REST_BEFORE_MAX);
+        is_rested && !self.is_denied && self.next.is_none_or(|next| Instant::now() >= next)
     }
 
     /// CPU time that looks have taken since this was last asked.
@@ -94,9 +96,7 @@ impl Tracer {
         model: &ProcessModel,
         is_ours: &dyn Fn(&str) -> bool,
     ) -> Vec<(SiteId, Trace)> {
-        let rest = self.expected(stat.rss_bytes) * (self.pace.rest_times / REST_BEFORE);
-        let rest = rest.min(REST_BEFORE_MAX);
-        if wanted.is_empty() || self.last.elapsed() < rest {
+        if wanted.is_empty() {
             return Vec::new();
         }
         let started_ns = thread_cpu_ns();
@@ -181,10 +181,6 @@ mod tests {
             expected(1 << 20) < Duration::from_millis(1) && expected(1 << 30) > Duration::from_millis(100)
         );
         assert_eq!(expected(READ_BYTES_MAX), expected(READ_BYTES_MAX * 2));
-        let mut looked = Tracer::new(TracePace::GUARD);
-        let stat = Stat { rss_bytes: 1 << 30, ..Stat::of_self().expect("this process") };
-        let wanted = Wanted { site: SiteId(1), address: 4096, size_bytes: 16, born_ns: 1, is_suspect: true };
-        let traces = looked.look(&stat, vec![wanted], &ProcessModel::new(), &|_| false);
-        assert!(traces.is_empty() && looked.looks == 0 && looked.is_due(), "it was not looked through yet");
+        assert!(tracer.is_due(0) && !tracer.is_due(1 << 30));
     }
 }
