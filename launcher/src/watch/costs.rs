@@ -10,11 +10,11 @@ use memguard_model::Reading;
 /// between the allocator's own instructions. Measured by `benches/programs/turns.c`, see docs/performance.md.
 const DENSE_SHARE: f64 = 0.67;
 /// Up to so much CPU time of the program for each call, in ns.
-const DENSE_NS: f64 = 12.0;
+const DENSE_NS: f64 = 8.0;
 /// The same where a program does other things between: the processor has to find the hook and what it reads first.
 const SPARSE_SHARE: f64 = 1.0;
 /// From so much on, in ns.
-const SPARSE_NS: f64 = 25.0;
+const SPARSE_NS: f64 = 20.0;
 /// What the program has done in so much CPU time, in ns, is settled.
 const SETTLED_AFTER_NS: u64 = 1_000_000_000;
 /// A change of size both counts and asks, where an allocation only counts and a free only asks. Measured the same way.
@@ -213,9 +213,9 @@ mod tests {
             costs.pass_on(cpu_ns, 1000.0, 0, 1000.0);
             costs.hooks.passing_ns
         };
-        assert_eq!(passing_ns(5000), passing_ns(12_000));
-        assert!(passing_ns(12_000) < passing_ns(18_000) && passing_ns(18_000) < passing_ns(25_000));
-        assert_eq!((passing_ns(25_000), passing_ns(1_000_000)), (1_000_000, 1_000_000));
+        assert_eq!(passing_ns(5000), passing_ns(8000));
+        assert!(passing_ns(8000) < passing_ns(14_000) && passing_ns(14_000) < passing_ns(20_000));
+        assert_eq!((passing_ns(20_000), passing_ns(1_000_000)), (1_000_000, 1_000_000));
     }
 
     /// Goal: what calls were told to cost stays, whatever the program does later, but not before it has done enough to tell. Method:
