@@ -338,9 +338,10 @@ pub fn attach() -> Option<&'static Attached> {
         return None;
     }
     STANDING.compare_exchange(ATTACHABLE, ATTACHING, Ordering::AcqRel, Ordering::Relaxed).ok()?;
+    let began_cpu_ns = clock::thread_cpu_ns();
     let mut done = false;
     if private_stack::start() {
-        private_stack::run_deep(|| done = attach_alone().is_some());
+        private_stack::run_deep(|| done = attach_alone(began_cpu_ns).is_some());
     } else {
         session::refuse(Refusal::CannotMap);
     }
@@ -351,7 +352,8 @@ pub fn attach() -> Option<&'static Attached> {
     }
 }
 
-fn attach_alone() -> Option<()> {
+/// `began_cpu_ns`: CPU time of this thread when attaching began.
+fn attach_alone(began_cpu_ns: u64) -> Option<()> {
     let own_memory = leaves_address_space().then(heap::start).flatten().filter(|_| keep_alive_page());
     let Some(own_memory) = own_memory else {
         session::refuse(Refusal::CannotMap);
@@ -401,6 +403,7 @@ fn attach_alone() -> Option<()> {
         segment.losses().count(Loss::OperatorsUnseen);
     }
     passing::measure(attached);
+    segment.set(HeaderWord::AttachNs, clock::thread_cpu_ns().saturating_sub(began_cpu_ns));
     segment.set(HeaderWord::State, State::Active as u64);
     Some(())
 }

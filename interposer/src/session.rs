@@ -26,6 +26,9 @@ static DIRECTORY: Place<[u8; PATH_MAX]> = Place(UnsafeCell::new(MaybeUninit::zer
 /// Mean bytes between samples, before there is a segment that says so.
 static INTERVAL_BYTES: AtomicU64 = AtomicU64::new(INTERVAL_BYTES_DEFAULT);
 
+/// CPU time that our start took in a process that was given no session, in ns: for the one that it may get.
+static STARTED_IN_NS: AtomicU64 = AtomicU64::new(0);
+
 /// What the environment says of a session.
 pub enum Given {
     /// Nothing.
@@ -40,28 +43,30 @@ pub enum Given {
 }
 
 /// Takes the session directory from the environment and the settings from its control page, and leaves there what our start has taken,
-/// which began when the calling thread had used so much CPU time.
+/// which began when the calling thread had used so much CPU time. In the constructor.
 pub fn open(began_cpu_ns: u64) -> Given {
+    let took_ns = || clock::thread_cpu_ns().saturating_sub(began_cpu_ns);
     // SAFETY: the constructor runs before the program can change its environment from another thread.
     let value = unsafe { libc::getenv(SESSION_VARIABLE.as_ptr()) };
     if value.is_null() {
+        STARTED_IN_NS.store(took_ns(), Ordering::Relaxed);
         return Given::Nothing;
     }
     // SAFETY: getenv gives a NUL-terminated string.
-    match learn(unsafe { CStr::from_ptr(value) }, Some(began_cpu_ns)) {
+    match learn(unsafe { CStr::from_ptr(value) }, took_ns) {
         Some(is_first) => Given::Session { attaches_at_once: sample_interval_bytes() == 0 || is_first },
         None => Given::Unusable,
     }
 }
 
-/// Makes this session's directory ours; false if there is no control page of this version. In the constructor, or by
-/// the thread that holds the right to attach.
+/// Makes this session's directory ours; false if there is no control page of this version. By the thread that holds the right to
+/// attach.
 pub fn adopt(directory: &CStr) -> bool {
-    learn(directory, None).is_some()
+    learn(directory, || STARTED_IN_NS.load(Ordering::Relaxed)).is_some()
 }
 
-/// Takes directory and settings from a session; whether its reserved segment is still free. `began_cpu_ns`: in the constructor.
-fn learn(directory: &CStr, began_cpu_ns: Option<u64>) -> Option<bool> {
+/// Takes directory and settings from a session, and adds what our start took; whether its reserved segment is still free.
+fn learn(directory: &CStr, took_ns: impl FnOnce() -> u64) -> Option<bool> {
     let directory = directory.to_bytes_with_nul();
     // SAFETY: one writer at a time, and nobody reads before it is done, see `Place`.
     let place = unsafe { (*DIRECTORY.0.get()).assume_init_mut() };
@@ -70,9 +75,7 @@ fn learn(directory: &CStr, began_cpu_ns: Option<u64>) -> Option<bool> {
     into.copy_from_slice(directory);
     let read = |control: &Control<'static>| {
         let found = (control.settings()?, control.first_is_taken());
-        if let Some(began_cpu_ns) = began_cpu_ns {
-            control.has_started(clock::thread_cpu_ns().saturating_sub(began_cpu_ns));
-        }
+        control.add_starting_ns(took_ns());
         Some(found)
     };
     let (settings, first_is_taken) = with_control(read).flatten()?;

@@ -150,7 +150,7 @@ def agreement(row: dict) -> dict | None:
     hooks, starting, collector = (
         statistics.median(s.get(k, 0.0) for s in said) for k in ("hook_percent", "starting_percent", "collector_percent")
     )
-    stated = 100 * ((100 + collector) / (100 - hooks - starting) - 1)
+    stated = 100 * ((100 + collector) / max(100 - hooks - starting, 1) - 1)
     measured, noise = (points(ratio(group, name, what, None)) for name in ("guard", "again"))
     apart = abs(stated - measured[0])
     wider = APART_MAX + (max(abs(x) for x in noise) if noise else 0.0)

@@ -212,6 +212,11 @@ impl ProcessReader {
         self.segment().get(HeaderWord::Forks)
     }
 
+    /// CPU time that attaching took, in ns.
+    pub fn attach_ns(&self) -> u64 {
+        self.segment().get(HeaderWord::AttachNs)
+    }
+
     /// Mean bytes between samples now.
     pub fn sample_interval_bytes(&self) -> u64 {
         self.segment().get(HeaderWord::SampleIntervalBytes)

@@ -44,6 +44,10 @@ pub fn merge(earlier: &Report, mut now: Report, judges: bool) -> Report {
             None => {}
         }
     }
+    // A collector that came when everything was over has nothing to compare with.
+    if now.overhead.hook_cpu_percent.is_none() {
+        now.overhead = earlier.overhead;
+    }
     // Whoever can read the suppressions marks them anew.
     if now.suppressed == Suppressed::default() {
         now.suppressed.clone_from(&earlier.suppressed);

@@ -418,6 +418,10 @@ fn an_earlier_report_stands_until_the_next_collector_can_judge() {
     input.processes[0].rss_peak_bytes = 1 << 20;
     let now = assemble(&input, &Library::default());
     let young = merge(&earlier, now.clone(), false);
+    assert_eq!(young.overhead, now.overhead, "what watching costs now");
+    let mut late = now.clone();
+    late.overhead.hook_cpu_percent = None;
+    assert_eq!(merge(&earlier, late, false).overhead, earlier.overhead, "it cost what it had cost");
     assert_eq!(young.findings, earlier.findings);
     assert_eq!(young.stamp, earlier.stamp);
     assert_eq!(young.processes.iter().map(|p| p.pid).collect::<Vec<_>>(), [4250, 4242]);

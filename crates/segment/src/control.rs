@@ -1,6 +1,6 @@
 //! Segment, the session's control page: what every process of a session needs to know before it has a segment,
 //! and where it can leave a word if it never gets one.
-//! In: written by the launcher when the session starts. Out: read by each interposer at start-up.
+//! In: written by the launcher when the session starts. Out: read by each interposer at start-up, which adds what that took.
 
 use crate::Words;
 use crate::layout::Capacities;
@@ -148,7 +148,7 @@ impl<'a> Control<'a> {
     }
 
     /// Counts what our own start has taken in a process, in ns of CPU time.
-    pub fn has_started(&self, took_ns: u64) {
+    pub fn add_starting_ns(&self, took_ns: u64) {
         if let Some(w) = self.words.get(STARTING_NS) {
             w.fetch_add(took_ns, Ordering::Relaxed);
         }
@@ -191,8 +191,8 @@ mod tests {
         assert!(!control.take_first());
         control.refuse(Refusal::NoSpace);
         assert_eq!(control.refused(Refusal::NoSpace), 1);
-        control.has_started(60_000);
-        control.has_started(5);
+        control.add_starting_ns(60_000);
+        control.add_starting_ns(5);
         assert_eq!(control.starting_ns(), 60_005);
         let bytes = usize::try_from(UNREAD_BYTES_MAX / 3).unwrap();
         assert_eq!([(); 4].map(|()| control.may_make(bytes)), [true, true, true, false]);

@@ -5,7 +5,7 @@ use crate::{descriptors, fates, live_table, losses, modules, ring, stacks, total
 /// First word of every segment: `MEMGUARD` in ASCII, little endian.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"MEMGUARD");
 /// Layout version. Any change of any layout in this crate raises it.
-pub const VERSION: u64 = 6;
+pub const VERSION: u64 = 7;
 /// Words of the header (see [`crate::HeaderWord`]), texts included.
 pub const HEADER_WORDS: usize = 256;
 

@@ -68,6 +68,8 @@ pub enum HeaderWord {
     PassingPs,
     /// Children that the process has made by copying itself.
     Forks,
+    /// CPU time that attaching took, in ns.
+    AttachNs,
 }
 
 /// The words that hold the capacities, in the order of [`Capacities::as_array`].

@@ -25,12 +25,6 @@ const LOADING_SHARE: f64 = 2.4;
 /// What the kernel takes more to copy a watched process, in parent and child, in ns. Measured the same way.
 const COPYING_NS: f64 = 35_000.0;
 
-/// What processes take more to start, in ns: the library is loaded, of which its own start has seen so much in all of them, and the
-/// memory of a watched one that forks is copied.
-pub fn starting_ns(seen_ns: u64, forks: u64) -> u64 {
-    (seen_ns as f64 * LOADING_SHARE + forks as f64 * COPYING_NS) as u64
-}
-
 /// CPU time of a process, in ns.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CpuTime {
@@ -38,6 +32,18 @@ pub struct CpuTime {
     pub own_ns: u64,
     /// Of the children that it has waited for, and of theirs.
     pub children_ns: u64,
+}
+
+impl CpuTime {
+    /// Both together, in ns.
+    pub fn total_ns(self) -> u64 {
+        self.own_ns.saturating_add(self.children_ns)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.own_ns += other.own_ns;
+        self.children_ns += other.children_ns;
+    }
 }
 
 impl From<&Stat> for CpuTime {
@@ -68,7 +74,33 @@ impl InHooks {
     }
 }
 
-impl<'a> Sum<&'a Self> for InHooks {
+/// What watching takes of a process's own CPU time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Taken {
+    /// In hooks.
+    pub hooks: InHooks,
+    /// To attach, in ns.
+    pub attach_ns: u64,
+    /// Children that it has made by copying itself.
+    pub forks: u64,
+}
+
+impl Taken {
+    /// What processes took more to start, in ns: the library was loaded, of which its own start has seen so much in all of them; these
+    /// were attached, and their memory was copied when they forked.
+    pub fn starting_ns(&self, seen_ns: u64) -> u64 {
+        let unseen_ns = seen_ns as f64 * LOADING_SHARE + self.forks as f64 * COPYING_NS;
+        self.attach_ns.saturating_add(unseen_ns as u64)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.hooks.add(&other.hooks);
+        self.attach_ns += other.attach_ns;
+        self.forks += other.forks;
+    }
+}
+
+impl<'a> Sum<&'a Self> for Taken {
     fn sum<I: Iterator<Item = &'a Self>>(all: I) -> Self {
         all.fold(Self::default(), |mut sum, one| {
             sum.add(one);
@@ -95,10 +127,10 @@ pub struct Costs {
     pub cpu: CpuTime,
     /// The same when it was watched for the first time, if it had begun long before.
     pub before: CpuTime,
-    /// Of it in hooks.
-    pub hooks: InHooks,
-    /// Children that it has made by copying itself.
-    pub forks: u64,
+    /// What of it watching took.
+    pub taken: Taken,
+    /// The same as of the last time that its segment was read: after its end, when there may be no CPU time any more to compare with.
+    pub taken_at_last: Taken,
     /// What is settled of the calls that were only passed on.
     settled: Passed,
     /// Resident bytes of its segment.
@@ -114,14 +146,20 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// Adds the times of a process that is forgotten, if they can be compared.
+    /// Adds those of a process that is forgotten.
     pub fn add(&mut self, other: &Self) {
-        if other.cpu.own_ns != 0 {
-            self.cpu.own_ns += other.cpu_ns();
-            self.hooks.add(&other.hooks);
-            self.forks += other.forks;
+        self.cpu.add(other.cpu);
+        self.before.add(other.before);
+        if other.is_compared() {
+            self.taken.add(&other.taken);
         }
+        self.taken_at_last.add(&other.taken_at_last);
         self.sample_bytes_peak = self.sample_bytes_peak.max(other.sample_bytes_peak);
+    }
+
+    /// Whether its CPU time was ever known.
+    pub fn is_compared(&self) -> bool {
+        self.cpu.own_ns != 0
     }
 
     /// CPU time of the process since it is watched, in ns.
@@ -129,27 +167,29 @@ impl Costs {
         self.cpu.own_ns.saturating_sub(self.before.own_ns)
     }
 
-    /// The same with that of the children that it has waited for meanwhile, and of theirs.
-    pub fn cpu_with_children_ns(&self) -> u64 {
-        self.cpu_ns() + self.cpu.children_ns.saturating_sub(self.before.children_ns)
-    }
-
     /// Takes all in as of one moment, when the process had used so much CPU time. What its hooks take later is not held against that.
     pub fn take(&mut self, cpu: CpuTime, spent: &Spent, reading: &Reading) {
+        self.cpu = cpu;
+        self.take_last(spent, reading);
+        self.taken = self.taken_at_last;
+    }
+
+    /// The same when nobody knows how much CPU time it had used: it has ended since it was asked.
+    pub fn take_last(&mut self, spent: &Spent, reading: &Reading) {
+        let mut passing_ns = 0;
         // Where everything is recorded, no call is only passed on.
         if spent.is_sampled {
             let booked = reading.totals.iter().map(|t| t.born_count + t.died_count).sum();
-            self.pass_on(cpu.own_ns, booked, spent.resizes, spent.passing_ns);
+            passing_ns = self.pass_on(self.cpu.own_ns, booked, spent.resizes, spent.passing_ns);
         }
-        self.cpu = cpu;
-        self.forks = spent.forks;
-        self.hooks.recording = spent.hooks;
+        let hooks = InHooks { recording: spent.hooks, passing_ns };
+        self.taken_at_last = Taken { hooks, attach_ns: spent.attach_ns, forks: spent.forks };
     }
 
     /// Estimates what the calls took that were only passed on: of so many births and deaths, with a resize counted as one of each, at
     /// so many ns that a hook adds in a loop of nothing else. They are priced by what the program did meanwhile, and that is
     /// settled when it has done so much that neither the kernel's clock nor the rarity of samples matters.
-    fn pass_on(&mut self, cpu_ns: u64, booked: f64, resizes: u64, call_ns: f64) {
+    fn pass_on(&mut self, cpu_ns: u64, booked: f64, resizes: u64, call_ns: f64) -> u64 {
         let calls = (booked - (2.0 - RESIZE_CALLS) * resizes as f64).max(self.settled.calls);
         let more = calls - self.settled.calls;
         let span_ns = cpu_ns.saturating_sub(self.settled.cpu_ns);
@@ -157,10 +197,10 @@ impl Costs {
         let sparse = ((apart_ns - DENSE_NS) / (SPARSE_NS - DENSE_NS)).clamp(0.0, 1.0);
         let share = DENSE_SHARE + (SPARSE_SHARE - DENSE_SHARE) * sparse;
         let ns = self.settled.ns + more * share * call_ns;
-        self.hooks.passing_ns = ns as u64;
         if span_ns >= SETTLED_AFTER_NS {
             self.settled = Passed { calls, ns, cpu_ns };
         }
+        ns as u64
     }
 }
 
@@ -171,6 +211,7 @@ pub struct Spent {
     pub hooks: HookTimes,
     resizes: u64,
     forks: u64,
+    attach_ns: u64,
     /// What a hook adds to a call that it only passes on, in ns.
     passing_ns: f64,
     is_sampled: bool,
@@ -182,6 +223,7 @@ impl Spent {
             hooks: reader.hook_times(),
             resizes: reader.resizes(),
             forks: reader.forks(),
+            attach_ns: reader.attach_ns(),
             passing_ns: reader.passing_ns(),
             is_sampled: reader.sample_interval_bytes() > 1,
         }
@@ -197,8 +239,7 @@ mod tests {
     fn a_resize_is_not_two_calls() {
         let passing_ns = |booked, resizes| {
             let mut costs = Costs::default();
-            costs.pass_on(0, booked, resizes, 1000.0);
-            costs.hooks.passing_ns
+            costs.pass_on(0, booked, resizes, 1000.0)
         };
         assert_eq!(passing_ns(2000.0, 0), 1_340_000);
         assert_eq!(passing_ns(2000.0, 1000), 1_005_000);
@@ -210,8 +251,7 @@ mod tests {
     fn other_work_hides_nothing() {
         let passing_ns = |cpu_ns| {
             let mut costs = Costs::default();
-            costs.pass_on(cpu_ns, 1000.0, 0, 1000.0);
-            costs.hooks.passing_ns
+            costs.pass_on(cpu_ns, 1000.0, 0, 1000.0)
         };
         assert_eq!(passing_ns(5000), passing_ns(8000));
         assert!(passing_ns(8000) < passing_ns(14_000) && passing_ns(14_000) < passing_ns(20_000));
@@ -223,17 +263,12 @@ mod tests {
     #[test]
     fn the_past_is_not_priced_again() {
         let mut costs = Costs::default();
-        costs.pass_on(1_000_000_000, 1e9, 0, 1.0);
-        let busy_ns = costs.hooks.passing_ns;
+        let busy_ns = costs.pass_on(1_000_000_000, 1e9, 0, 1.0);
         assert_eq!(busy_ns, 670_000_000);
-        costs.pass_on(3_000_000_000, 1e9, 0, 1.0);
-        assert_eq!(costs.hooks.passing_ns, busy_ns);
-        costs.pass_on(4_000_000_000, 1e9 + 1000.0, 0, 1.0);
-        assert_eq!(costs.hooks.passing_ns, busy_ns + 1000);
+        assert_eq!(costs.pass_on(3_000_000_000, 1e9, 0, 1.0), busy_ns);
+        assert_eq!(costs.pass_on(4_000_000_000, 1e9 + 1000.0, 0, 1.0), busy_ns + 1000);
         let mut calm = Costs::default();
-        for cpu_ns in [0, 0, 10_000_000] {
-            calm.pass_on(cpu_ns, 1000.0, 0, 1.0);
-        }
-        assert_eq!(calm.hooks.passing_ns, 1000);
+        let told = [0, 0, 10_000_000].map(|cpu_ns| calm.pass_on(cpu_ns, 1000.0, 0, 1.0));
+        assert_eq!(told.last(), Some(&1000));
     }
 }

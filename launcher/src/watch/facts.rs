@@ -6,7 +6,8 @@ use memguard_inspect::{Stat, children_cpu_ns, process_cpu_ns};
 use memguard_report::{FindingInput, OverheadInput, ReportInput, SessionInput};
 
 use super::Watch;
-use super::costs::{Costs, InHooks, starting_ns};
+use super::base::{Base, tree_ns};
+use super::costs::Costs;
 use super::process::Watched;
 
 /// Suspicions below this are not worth storing.
@@ -46,31 +47,37 @@ impl Watch {
         }
     }
 
-    fn overhead(&self) -> OverheadInput {
-        let costs = || self.processes.iter().map(Watched::costs);
-        // Of a process that ended before the kernel was asked for its CPU time, there is nothing to compare with.
-        let compared = || costs().chain([&self.forgotten_costs]).filter(|costs| costs.cpu.own_ns != 0);
-        let watched_ns: u64 = compared().map(Costs::cpu_ns).sum();
-        let hooks: InHooks = compared().map(|costs| &costs.hooks).sum();
-        // Collector and library are there for the others, too: the kernel has the CPU time of all that were started here and have ended,
-        // or were waited for by one that lives.
-        let living = || self.processes.iter().filter(|process| !process.is_over());
-        let living_ns: u64 = living().map(|process| process.costs().cpu_with_children_ns()).sum();
+    /// Asks how much CPU time everything that was started has used. It never becomes less: what has ended may be in nobody's sum.
+    pub(super) fn learn_base(&mut self) {
         let ended_ns = children_cpu_ns().saturating_sub(self.children_before_ns);
-        let forks = compared().map(|costs| costs.forks).sum();
-        let starting_ns = starting_ns(self.files.starting_ns(), forks);
-        let all_ns = watched_ns.max(ended_ns + living_ns).max(starting_ns);
-        let percent = |ns: u64| (all_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / all_ns as f64);
-        let peaks = costs().chain([&self.forgotten_costs]).map(|costs| costs.sample_bytes_peak);
+        let all = self.processes.iter().map(Watched::costs).chain([&self.forgotten_costs]);
+        self.tree_ns = self.tree_ns.max(tree_ns(self.living_costs(), all, ended_ns));
+    }
+
+    fn living_costs(&self) -> impl Iterator<Item = &Costs> {
+        self.processes.iter().filter(|process| !process.is_over()).map(Watched::costs)
+    }
+
+    fn overhead(&self) -> OverheadInput {
+        let costs = || self.processes.iter().map(Watched::costs).chain([&self.forgotten_costs]);
+        let base = Base::of(costs(), self.tree_ns);
+        let part = |ns: u64| 100.0 * ns as f64 / base.cpu_ns as f64;
+        let percent = |ns: u64| (base.cpu_ns >= CPU_NS_MIN).then(|| part(ns));
+        let hooks = base.taken.hooks;
+        // Of children that nobody waits for, the kernel keeps no sum.
+        let starting_ns =
+            base.taken.starting_ns(self.files.starting_ns().saturating_sub(self.starting_before_ns));
+        let starting_ns = Some(starting_ns).filter(|ns| *ns <= base.cpu_ns);
+        let peaks = costs().map(|costs| costs.sample_bytes_peak);
         let sample_bytes_peak = peaks.max().unwrap_or(0);
         // The segments of those that have ended are given back. Of a session that is over, those of its last moment count.
-        let segments_bytes = match living().map(|process| process.costs().memory_bytes).sum::<u64>() {
+        let segments_bytes = match self.living_costs().map(|costs| costs.memory_bytes).sum::<u64>() {
             0 => self.segments_bytes,
             living => living,
         };
         OverheadInput {
             hook_cpu_percent: percent(hooks.total_ns()),
-            starting_cpu_percent: percent(starting_ns),
+            starting_cpu_percent: starting_ns.and_then(percent),
             collector_cpu_percent: percent(process_cpu_ns()),
             memory_bytes: Stat::of_self().map(|own| own.rss_bytes + segments_bytes),
             sample_bytes: self.sample_bytes_last(),

@@ -3,6 +3,7 @@
 //!
 //! It bounds its own cost: a look that took long is followed by a rest in proportion.
 
+mod base;
 #[cfg(test)]
 mod bounds_test;
 mod costs;
@@ -112,6 +113,10 @@ pub struct Watch {
     forgotten_costs: Costs,
     /// CPU time of children that had ended before the session began, in ns: of what was executed here before us.
     children_before_ns: u64,
+    /// CPU time of everything that was started, in ns, as far as the kernel tells.
+    tree_ns: u64,
+    /// CPU time that the library's start had taken before this collector came, in ns.
+    starting_before_ns: u64,
     recording: Option<RecordingPlan>,
 }
 
@@ -134,6 +139,7 @@ impl Watch {
         // They were checked when the session was made. What has happened to them since costs names, no findings.
         let library = Library::with_folders(&settings.patterns_dir);
         let fingerprints_lost = library.as_ref().err().map(ToString::to_string);
+        let starting_before_ns = files.starting_ns();
         let age_max_s = settings.handle_age_max.as_secs_f64();
         let config = DetectConfig::of(settings.aggressive, settings.sample_bytes, age_max_s);
         Self {
@@ -164,6 +170,8 @@ impl Watch {
             forgotten_remarkable: 0,
             forgotten_costs: Costs::default(),
             children_before_ns: children_cpu_ns(),
+            tree_ns: 0,
+            starting_before_ns,
             recording: RecordingPlan::of(directory, settings),
         }
     }
@@ -231,6 +239,7 @@ impl Watch {
         }
         self.allot(&looks, thread_cpu_since(started_ns).saturating_sub(traced));
         self.learn_fates();
+        self.learn_base();
         let alive = self.processes.iter().zip(&alive).filter(|(_, alive)| **alive);
         let segments_bytes: u64 = alive.map(|(process, _)| process.costs().memory_bytes).sum();
         if segments_bytes != 0 {

@@ -201,6 +201,8 @@ impl Watched {
     pub fn replaced(&mut self, sites: &mut Sites) {
         self.look_at(sites, None, None, None);
         self.facts.fate = Fate::Replaced;
+        // The process goes on, and the kernel counts on.
+        self.costs.cpu = CpuTime::default();
     }
 
     /// `cpu_ns`: CPU time in its whole life, of one that has ended.
@@ -233,12 +235,12 @@ impl Watched {
                 self.model.absorb_cpu(stat.cpu_ns + self.wait_ns);
                 self.recorder.cpu(stat.cpu_ns + self.wait_ns);
             }
-            if !self.known && self.facts.observed {
+            if !self.known && self.facts.observed && is_older_than_us(&stat) {
                 self.costs.before = CpuTime::from(&stat);
             }
             self.costs.take(CpuTime::from(&stat), &spent, &reading);
             if let Some(governor) = &mut self.governor {
-                let besides_ns = self.costs.hooks.passing_ns + self.looks_ns.unwrap_or(0);
+                let besides_ns = self.costs.taken.hooks.passing_ns + self.looks_ns.unwrap_or(0);
                 let look = Look { at_ns: reading.at_ns, cpu_ns: stat.cpu_ns, hooks: spent.hooks, besides_ns };
                 let next = governor.steer(look, interval);
                 if next != interval {
@@ -247,6 +249,8 @@ impl Watched {
             }
         } else if let Some(own_ns) = cpu_ns.or_else(|| zombie_cpu_ns(self.identity?)) {
             self.costs.take(CpuTime { own_ns, ..self.costs.cpu }, &spent, &reading);
+        } else {
+            self.costs.take_last(&spent, &reading);
         }
         if is_over && !self.known {
             self.replay(&reading, sites);
@@ -520,6 +524,11 @@ fn exit_of(exit: ProgramExit) -> Exit {
 /// The same of a wait status.
 fn exit_of_status(status: u32) -> Exit {
     exit_of(ProgramExit::from(ExitStatus::from_raw(status.cast_signed())))
+}
+
+/// Whether a process ran before this launcher did.
+fn is_older_than_us(stat: &Stat) -> bool {
+    Stat::of_self().is_some_and(|own| stat.identity.start_ticks < own.identity.start_ticks)
 }
 
 /// CPU time of this very process in its whole life, in ns, if it has ended and waits to be reaped.

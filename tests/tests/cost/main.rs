@@ -183,7 +183,7 @@ fn a_short_life_is_told_its_cost() {
 
 /// Goal: what processes take more to start is stated, although none of them lives long enough to be watched. Method: a parent whose
 /// children are all loaded anew and none a copy of it, and one whose children are all copies and execute nothing; were they not
-/// counted, the parent's own start would remain, which is less than a tenth of the limit.
+/// counted, the parent's own start would remain, which is less than a tenth of the limit; less than half of what such programs do is ours.
 #[test]
 fn starting_is_told_of_what_is_not_watched() {
     let spawns = "import os\nfor _ in range(150):\n    os.waitpid(os.posix_spawn('/bin/true', ['true'], os.environ), 0)";
@@ -193,6 +193,6 @@ fn starting_is_told_of_what_is_not_watched() {
         assert_eq!(watched.ended.code, 0, "{}", watched.ended.stderr);
         let overhead = &watched.report().document["overhead"];
         let starting = overhead["starting_cpu_percent"].as_f64().expect("enough CPU time to compare with");
-        assert!(starting > 1.0, "{words:?}: {overhead}");
+        assert!((1.0..50.0).contains(&starting), "{words:?}: {overhead}");
     }
 }
