@@ -69,12 +69,12 @@ int main(int count, char **words) {
     if (count == 2 && strcmp(words[1], "fates") == 0) {
         pid_t exits = fork();
         if (exits == 0) {
-            work(1.5, 40000);
+            work(1.5, 120000);
             _exit(7);
         }
         pid_t dies = fork();
         if (dies == 0) {
-            work(1.5, 40000);
+            work(1.5, 120000);
             raise(SIGTERM);
         }
         waitpid(exits, NULL, 0);
