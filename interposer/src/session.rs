@@ -1,5 +1,5 @@
 //! Interposer: the session that this process belongs to. In: the environment at start, the session's control page. Out: its
-//! settings, and a segment for this process.
+//! settings, a segment for this process, and a word in the page: what our start took, or why there is no segment.
 
 use crate::{clock, mapping, sys};
 use core::cell::UnsafeCell;

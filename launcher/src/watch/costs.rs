@@ -125,7 +125,7 @@ struct Passed {
 pub struct Costs {
     /// CPU time of the process when the kernel was asked for the last time.
     pub cpu: CpuTime,
-    /// The same when it was watched for the first time, if it had begun long before.
+    /// The same when it was watched for the first time, of one without hooks that ran before this launcher did.
     pub before: CpuTime,
     /// What of it watching took.
     pub taken: Taken,
