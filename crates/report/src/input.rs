@@ -127,8 +127,8 @@ impl LimitKind {
 pub struct OverheadInput {
     /// Time in hooks, in percent of the programs' own CPU time.
     pub hook_cpu_percent: Option<f64>,
-    /// What processes take more to start, in percent of the programs' own CPU time: the library is loaded into each, and what belongs
-    /// to it is copied by a fork.
+    /// What processes take more to start, in percent of the programs' own CPU time: the library is loaded into each, watched ones
+    /// are attached, and what belongs to it is copied by a fork.
     pub starting_cpu_percent: Option<f64>,
     /// CPU time of the collector, in percent of the programs' own.
     pub collector_cpu_percent: Option<f64>,

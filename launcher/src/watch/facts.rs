@@ -61,8 +61,7 @@ impl Watch {
     fn overhead(&self) -> OverheadInput {
         let costs = || self.processes.iter().map(Watched::costs).chain([&self.forgotten_costs]);
         let base = Base::of(costs(), self.tree_ns);
-        let part = |ns: u64| 100.0 * ns as f64 / base.cpu_ns as f64;
-        let percent = |ns: u64| (base.cpu_ns >= CPU_NS_MIN).then(|| part(ns));
+        let percent = |ns: u64| (base.cpu_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / base.cpu_ns as f64);
         let hooks = base.taken.hooks;
         // Of children that nobody waits for, the kernel keeps no sum.
         let starting_ns =
