@@ -44,6 +44,11 @@ static inline void pair_open(const struct makers *with) {
     need(fd >= 0 && with->close(fd) == 0, "open");
 }
 
+static inline void pair_file(const struct makers *with) {
+    int fd = with->open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+    need(fd >= 0 && with->close(fd) == 0, "file");
+}
+
 static inline void pair_socket(const struct makers *with) {
     int fd = with->socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     need(fd >= 0 && with->close(fd) == 0, "socket");
@@ -93,16 +98,20 @@ static inline void pair_map(const struct makers *with) {
 }
 
 /* The words of all kinds, for who gave another. */
-#define KINDS "open|socket|pipe|accept|timerfd|thread|map"
+#define KINDS "open|file|socket|pipe|accept|timerfd|thread|map"
 
 /* Every kind: a word for it, its pair, and what has to be done before. */
 static const struct kind {
     const char *name;
     void (*pair)(const struct makers *);
     void (*before)(void);
-} kinds[] = {{"open", pair_open, NULL},       {"socket", pair_socket, NULL},
-             {"pipe", pair_pipe, NULL},       {"accept", pair_accept, listen_somewhere},
-             {"timerfd", pair_timerfd, NULL}, {"thread", pair_thread, NULL},
+} kinds[] = {{"open", pair_open, NULL},
+             {"file", pair_file, NULL},
+             {"socket", pair_socket, NULL},
+             {"pipe", pair_pipe, NULL},
+             {"accept", pair_accept, listen_somewhere},
+             {"timerfd", pair_timerfd, NULL},
+             {"thread", pair_thread, NULL},
              {"map", pair_map, NULL}};
 
 /* The kind of this name, or NULL. */

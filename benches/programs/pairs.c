@@ -1,9 +1,9 @@
 /* pairs: a resource is made and given back at once, again and again. pairs PAIRS WHAT
  *
  * open     open and close of /dev/null          pipe     pipe and two closes
- * socket   socket and close                     timerfd  timerfd_create and close
- * accept   connect, accept, two closes          thread   pthread_create and pthread_join
- * map      mmap and munmap of four pages
+ * file     the same of a regular file           timerfd  timerfd_create and close
+ * socket   socket and close                     thread   pthread_create and pthread_join
+ * accept   connect, accept, two closes          map      mmap and munmap of four pages
  */
 #include "objects.h"
 

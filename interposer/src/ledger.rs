@@ -39,7 +39,7 @@ fn on_books<T>(work: impl FnOnce(&'static Attached) -> T) -> Option<T> {
         return None;
     }
     let answer = work(attached);
-    attached.spent_on_resource(timed);
+    attached.spent_on_resource(timed, None);
     Some(answer)
 }
 
@@ -61,7 +61,7 @@ fn with_stack(class: Class, here: Here, book: impl FnOnce(&'static Attached, u32
     };
     book(attached, stack);
     attached.segment.totals().count_birth(stack);
-    attached.spent_on_resource(timed);
+    attached.spent_on_resource(timed, Some(class));
 }
 
 /// A descriptor was opened.
