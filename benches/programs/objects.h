@@ -39,14 +39,17 @@ static void need(int holds, const char *what) {
     }
 }
 
+static inline void open_and_close(const struct makers *with, const char *path) {
+    int fd = with->open(path, O_RDONLY | O_CLOEXEC);
+    need(fd >= 0 && with->close(fd) == 0, path);
+}
+
 static inline void pair_open(const struct makers *with) {
-    int fd = with->open("/dev/null", O_RDONLY | O_CLOEXEC);
-    need(fd >= 0 && with->close(fd) == 0, "open");
+    open_and_close(with, "/dev/null");
 }
 
 static inline void pair_file(const struct makers *with) {
-    int fd = with->open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-    need(fd >= 0 && with->close(fd) == 0, "file");
+    open_and_close(with, "/etc/passwd");
 }
 
 static inline void pair_socket(const struct makers *with) {

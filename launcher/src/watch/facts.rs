@@ -50,8 +50,11 @@ impl Watch {
     /// Asks how much CPU time everything that was started has used. It never becomes less: what has ended may be in nobody's sum.
     pub(super) fn learn_base(&mut self) {
         let ended_ns = children_cpu_ns().saturating_sub(self.children_before_ns);
-        let all = self.processes.iter().map(Watched::costs).chain([&self.forgotten_costs]);
-        self.tree_ns = self.tree_ns.max(tree_ns(self.living_costs(), all, ended_ns));
+        self.tree_ns = self.tree_ns.max(tree_ns(self.living_costs(), self.all_costs(), ended_ns));
+    }
+
+    fn all_costs(&self) -> impl Iterator<Item = &Costs> + Clone {
+        self.processes.iter().map(Watched::costs).chain([&self.forgotten_costs])
     }
 
     fn living_costs(&self) -> impl Iterator<Item = &Costs> {
@@ -59,16 +62,14 @@ impl Watch {
     }
 
     fn overhead(&self) -> OverheadInput {
-        let costs = || self.processes.iter().map(Watched::costs).chain([&self.forgotten_costs]);
-        let base = Base::of(costs(), self.tree_ns);
+        let base = Base::of(self.all_costs(), self.tree_ns);
         let percent = |ns: u64| (base.cpu_ns >= CPU_NS_MIN).then(|| 100.0 * ns as f64 / base.cpu_ns as f64);
         let hooks = base.taken.hooks;
         // Of children that nobody waits for, the kernel keeps no sum.
         let starting_ns =
             base.taken.starting_ns(self.files.starting_ns().saturating_sub(self.starting_before_ns));
         let starting_ns = Some(starting_ns).filter(|ns| *ns <= base.cpu_ns);
-        let peaks = costs().map(|costs| costs.sample_bytes_peak);
-        let sample_bytes_peak = peaks.max().unwrap_or(0);
+        let sample_bytes_peak = self.all_costs().map(|costs| costs.sample_bytes_peak).max().unwrap_or(0);
         // The segments of those that have ended are given back. Of a session that is over, those of its last moment count.
         let segments_bytes = match self.living_costs().map(|costs| costs.memory_bytes).sum::<u64>() {
             0 => self.segments_bytes,
